@@ -1,0 +1,162 @@
+//! The packets about subscriptions.
+
+use std::borrow::Cow;
+
+use crate::{Code, DecodeError, Position, Timestamp};
+
+/// SUBSCRIBE.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subscribe<'a> {
+    /// The client's number for the subscription.
+    pub sub: u64,
+    /// Which topics; `$share/<group>/<filter>` for a shared one.
+    pub filter: Cow<'a, str>,
+    /// How.
+    pub options: SubscribeOptions<'a>,
+}
+
+/// SUBSCRIBE's options.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SubscribeOptions<'a> {
+    /// Where to begin; absent: the last values, or on a change: no replay.
+    pub from: Option<From<'a>>,
+    /// Every message is acknowledged.
+    pub ack: Option<bool>,
+    /// What happens when the client reads too slowly.
+    pub on_slow: Option<OnSlow>,
+    /// The view keys that were given, by name. Their values are not read yet, and writing leaves them out.
+    pub view: Vec<ViewKey>,
+    /// The first option of the right type whose value is none of the known ones: the packet is well formed, and
+    /// gets its own answer (4422).
+    pub invalid: Option<Box<DecodeError>>,
+}
+
+/// Where a subscription begins.
+#[derive(Debug, Clone, PartialEq)]
+pub enum From<'a> {
+    /// The last value of every matching topic, then live.
+    Last,
+    /// Live at once.
+    Live,
+    /// The last `n` messages of every matching topic.
+    LastN(u64),
+    /// What was published since then.
+    Since(Timestamp),
+    /// What came after these positions.
+    After {
+        /// One for each shard.
+        positions: Vec<Position>,
+        /// The epoch that the positions belong to.
+        epoch: Cow<'a, str>,
+    },
+}
+
+/// A subscription's rule for a client that reads too slowly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnSlow {
+    /// The oldest waiting messages go.
+    #[default]
+    DropOldest,
+    /// Of each topic only the newest waiting message stays.
+    Conflate,
+    /// The client is disconnected.
+    Disconnect,
+}
+
+impl OnSlow {
+    /// The word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::DropOldest => "drop_oldest",
+            Self::Conflate => "conflate",
+            Self::Disconnect => "disconnect",
+        }
+    }
+
+    /// From the word on the wire.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::DropOldest, Self::Conflate, Self::Disconnect].into_iter().find(|rule| rule.word() == word)
+    }
+}
+
+/// The options that make a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ViewKey {
+    /// Messages a second.
+    MaxRate,
+    /// A condition.
+    Where,
+    /// Paths of the payload.
+    Select,
+    /// A least change.
+    Deadband,
+    /// Figures over time.
+    Window,
+    /// Only what changed.
+    Patch,
+    /// An expected interval.
+    Expect,
+    /// What to do with payloads that can't be read.
+    OnError,
+}
+
+impl ViewKey {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::MaxRate,
+        Self::Where,
+        Self::Select,
+        Self::Deadband,
+        Self::Window,
+        Self::Patch,
+        Self::Expect,
+        Self::OnError,
+    ];
+
+    /// The key on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::MaxRate => "max_rate",
+            Self::Where => "where",
+            Self::Select => "select",
+            Self::Deadband => "deadband",
+            Self::Window => "window",
+            Self::Patch => "patch",
+            Self::Expect => "expect",
+            Self::OnError => "on_error",
+        }
+    }
+
+    /// From the key on the wire.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.word() == word)
+    }
+}
+
+/// SUBSCRIBED.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Subscribed<'a> {
+    /// The client's number for the subscription.
+    pub sub: u64,
+    /// 0: granted.
+    pub code: Code,
+    /// Why it was refused.
+    pub reason: Option<Cow<'a, str>>,
+    /// The rule that refused it.
+    pub rule: Option<Cow<'a, str>>,
+    /// On `after`: whether nothing is missing.
+    pub recovered: Option<bool>,
+    /// On `after`, when something is missing: why.
+    pub lost: Option<Cow<'a, str>>,
+}
+
+/// CAUGHT_UP.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CaughtUp<'a> {
+    /// The client's number for the subscription.
+    pub sub: u64,
+    /// Where the subscription stands: a position for each shard.
+    pub positions: Cow<'a, [Position]>,
+    /// How many messages the snapshot or replay had.
+    pub count: u64,
+}
