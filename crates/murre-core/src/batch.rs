@@ -1,0 +1,365 @@
+//! What crosses between parts: publishes on their way to the shards, messages on their way to the hubs.
+//!
+//! Both are flat: one buffer of bytes and a list of entries that point into it, so that a message costs two
+//! copies and no allocation.
+
+use std::{borrow::Cow, ops::Range};
+
+use murre_protocol::{
+    Format, Position, Timestamp,
+    codec::HasOptions,
+    packet::{Message, MessageOptions, PublishOptions},
+};
+
+use crate::ids::{GroupId, SessionAddress, SessionKey, WorkerId};
+
+/// A place in a batch's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.start as usize + self.len as usize
+    }
+}
+
+/// Appends `part` and says where it stands. Batches are cut at a few MiB, so 32 bits do.
+fn append(bytes: &mut Vec<u8>, part: &[u8]) -> Span {
+    let start = bytes.len() as u32;
+    bytes.extend_from_slice(part);
+    Span { start, len: part.len() as u32 }
+}
+
+/// Publishes of one worker's sessions for the shards of one worker, in the order in which they came.
+#[derive(Debug, Default)]
+pub struct PublishBatch {
+    bytes: Vec<u8>,
+    entries: Vec<PublishEntry>,
+    options: Vec<PublishOptions<'static>>,
+}
+
+/// One publish.
+#[derive(Debug, Clone, Copy)]
+pub struct PublishEntry {
+    /// The topic's hash.
+    pub hash: u64,
+    /// The publisher's number for the answer; 0: none is wanted.
+    pub id: u64,
+    /// The publisher; none for what the broker itself publishes.
+    pub session: Option<SessionKey>,
+    /// How the payload is to be read.
+    pub format: Format,
+    topic: Span,
+    payload: Span,
+    options: Option<u32>,
+}
+
+impl PublishBatch {
+    /// Appends a publish whose topic is valid.
+    pub fn push(&mut self, hash: u64, origin: Origin, topic: &str, content: Content<'_>) {
+        let options = content.options.map(|options| {
+            self.options.push(options);
+            self.options.len() as u32 - 1
+        });
+        let topic = append(&mut self.bytes, topic.as_bytes());
+        let payload = append(&mut self.bytes, content.payload);
+        let Origin { session, id } = origin;
+        self.entries.push(PublishEntry {
+            hash,
+            id,
+            session,
+            format: content.format,
+            topic,
+            payload,
+            options,
+        });
+    }
+
+    /// Bytes of topics and payloads.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The publishes in order.
+    pub fn entries(&self) -> &[PublishEntry] {
+        &self.entries
+    }
+
+    /// An entry's topic.
+    pub fn topic(&self, entry: &PublishEntry) -> &str {
+        self.bytes.get(entry.topic.range()).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("")
+    }
+
+    /// An entry's payload.
+    pub fn payload(&self, entry: &PublishEntry) -> &[u8] {
+        self.bytes.get(entry.payload.range()).unwrap_or_default()
+    }
+
+    /// An entry's options.
+    pub fn options(&self, entry: &PublishEntry) -> Option<&PublishOptions<'static>> {
+        self.options.get(entry.options? as usize)
+    }
+
+    /// Empties it; its memory stays for the next use, up to a bound.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(SPARE_BYTES_MAX);
+        self.entries.clear();
+        self.options.clear();
+    }
+}
+
+/// Spare batches keep no larger buffers than this.
+const SPARE_BYTES_MAX: usize = 256 * 1024;
+
+/// Who published, and how it is to be answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// The publisher; none for the broker itself.
+    pub session: Option<SessionKey>,
+    /// The publisher's number for the answer; 0: none is wanted.
+    pub id: u64,
+}
+
+/// What is published.
+#[derive(Debug)]
+pub struct Content<'a> {
+    /// How the payload is to be read.
+    pub format: Format,
+    /// The payload.
+    pub payload: &'a [u8],
+    /// What is rarely there.
+    pub options: Option<PublishOptions<'static>>,
+}
+
+/// Messages of one worker's shards, with their places in the order, for all hubs.
+#[derive(Debug)]
+pub struct MessageBatch {
+    /// The worker whose shards made it.
+    pub from: WorkerId,
+    bytes: Vec<u8>,
+    entries: Vec<MessageEntry>,
+    options: Vec<MessageOptions<'static>>,
+    /// Who gets which message as a member of a group, in the order of the messages.
+    pub shares: Vec<Share>,
+    /// Whose publishes these are, and how many bytes; given back when the last hub has taken the batch.
+    pub credits: Vec<(SessionAddress, usize)>,
+}
+
+/// One message.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageEntry {
+    /// The topic's hash.
+    pub hash: u64,
+    /// The hubs that have subscribers, as a set of workers.
+    pub hubs: u64,
+    /// Where it stands.
+    pub position: Position,
+    /// When the broker took it.
+    pub time: Timestamp,
+    /// How the payload is to be read.
+    pub format: Format,
+    /// Whether it is a kept value of a snapshot.
+    pub retain: bool,
+    /// How the head before the tail has to be written.
+    pub has_options: HasOptions,
+    tail: Span,
+    topic: Span,
+    payload: Span,
+    options: Option<u32>,
+}
+
+/// A message for one member of a group.
+#[derive(Debug, Clone, Copy)]
+pub struct Share {
+    /// Which message, by its place in the batch.
+    pub entry: u32,
+    /// Whose member gets it.
+    pub hub: WorkerId,
+    /// Which group.
+    pub group: GroupId,
+}
+
+impl MessageBatch {
+    /// An empty batch of `from`'s shards.
+    pub fn new(from: WorkerId) -> Self {
+        Self {
+            from,
+            bytes: Vec::new(),
+            entries: Vec::new(),
+            options: Vec::new(),
+            shares: Vec::new(),
+            credits: Vec::new(),
+        }
+    }
+
+    /// Appends a message, written in MessagePack, for `hubs`.
+    pub fn push(&mut self, hash: u64, hubs: u64, message: Message<'_>) -> u32 {
+        let start = self.bytes.len();
+        let has_options = murre_protocol::Codec::MessagePack.message_tail(&message, &mut self.bytes);
+        let tail = Span { start: start as u32, len: (self.bytes.len() - start) as u32 };
+        let topic_len = message.topic.len();
+        let topic_at = start + string_header(topic_len);
+        let payload_at = topic_at + topic_len + 1 + bin_header(message.payload.len());
+        let retain = message.options.as_ref().is_some_and(|options| options.retain);
+        let options = message.options.map(|options| {
+            self.options.push(owned_options(*options));
+            self.options.len() as u32 - 1
+        });
+        self.entries.push(MessageEntry {
+            hash,
+            hubs,
+            position: message.position,
+            time: message.time,
+            format: message.format,
+            retain,
+            has_options,
+            tail,
+            topic: Span { start: topic_at as u32, len: topic_len as u32 },
+            payload: Span { start: payload_at as u32, len: message.payload.len() as u32 },
+            options,
+        });
+        self.entries.len() as u32 - 1
+    }
+
+    /// Bytes of encoded messages.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The messages in order.
+    pub fn entries(&self) -> &[MessageEntry] {
+        &self.entries
+    }
+
+    /// A message's encoded tail, as MessagePack.
+    #[inline]
+    pub fn tail(&self, entry: &MessageEntry) -> &[u8] {
+        self.bytes.get(entry.tail.range()).unwrap_or_default()
+    }
+
+    /// A message's topic.
+    #[inline]
+    pub fn topic(&self, entry: &MessageEntry) -> &str {
+        self.bytes.get(entry.topic.range()).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("")
+    }
+
+    /// The message as a packet's content, borrowed; its options are cloned.
+    pub fn message(&self, entry: &MessageEntry) -> Message<'_> {
+        Message {
+            topic: Cow::Borrowed(self.topic(entry)),
+            format: entry.format,
+            payload: Cow::Borrowed(self.bytes.get(entry.payload.range()).unwrap_or_default()),
+            time: entry.time,
+            position: entry.position,
+            options: entry.options.and_then(|at| self.options.get(at as usize)).map(|o| Box::new(o.clone())),
+        }
+    }
+
+    /// Empties it; its memory stays for the next use, up to a bound.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(SPARE_BYTES_MAX);
+        self.entries.clear();
+        self.options.clear();
+        self.shares.clear();
+        self.credits.clear();
+    }
+}
+
+/// Bytes of a MessagePack string's header.
+fn string_header(len: usize) -> usize {
+    match len {
+        0..32 => 1,
+        32..256 => 2,
+        256..65_536 => 3,
+        _ => 5,
+    }
+}
+
+/// Bytes of a MessagePack bin's header.
+fn bin_header(len: usize) -> usize {
+    match len {
+        0..256 => 2,
+        256..65_536 => 3,
+        _ => 5,
+    }
+}
+
+/// The options of a message, owning their text.
+pub(crate) fn owned_options(options: MessageOptions<'_>) -> MessageOptions<'static> {
+    MessageOptions {
+        time: options.time,
+        retain: options.retain,
+        patch: options.patch,
+        reply_to: options.reply_to.map(own_text),
+        correlation: options.correlation.map(|bytes| Cow::Owned(bytes.into_owned())),
+        properties: options.properties.into_iter().map(|(k, v)| (own_text(k), own_text(v))).collect(),
+        expiry: options.expiry,
+    }
+}
+
+/// The options of a publish, owning their text.
+pub fn owned_publish_options(options: PublishOptions<'_>) -> PublishOptions<'static> {
+    PublishOptions {
+        retain: options.retain,
+        expiry: options.expiry,
+        time: options.time,
+        sequence: options.sequence,
+        reply_to: options.reply_to.map(own_text),
+        correlation: options.correlation.map(|bytes| Cow::Owned(bytes.into_owned())),
+        properties: options.properties.into_iter().map(|(k, v)| (own_text(k), own_text(v))).collect(),
+    }
+}
+
+fn own_text(text: Cow<'_, str>) -> Cow<'static, str> {
+    Cow::Owned(text.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use murre_protocol::{Codec, packet::BrokerPacket};
+
+    use super::*;
+
+    #[test]
+    fn a_message_of_a_batch_is_what_its_tail_says() {
+        for (topic_len, payload_len) in [(1, 0), (31, 255), (32, 256), (255, 70_000), (300, 65_535)] {
+            let topic = "t".repeat(topic_len);
+            let payload = vec![7; payload_len];
+            let options = MessageOptions { retain: true, expiry: Some(3), ..Default::default() };
+            let message = Message {
+                topic: topic.as_str().into(),
+                format: Format::Raw,
+                payload: payload.as_slice().into(),
+                time: Timestamp::from_millis(5),
+                position: Position::new(9, 3),
+                options: Some(Box::new(options)),
+            };
+            let mut batch = MessageBatch::new(WorkerId(0));
+            batch.push(1, 1, message.clone());
+            let entry = batch.entries()[0];
+            assert_eq!(batch.message(&entry), message);
+
+            let mut packet = Vec::new();
+            Codec::MessagePack.message_head(7, entry.has_options, &mut packet);
+            packet.extend_from_slice(batch.tail(&entry));
+            let (read, rest) = Codec::MessagePack.broker_packet(&packet, usize::MAX).unwrap().unwrap();
+            assert_eq!(read, BrokerPacket::Message { sub: 7, message });
+            assert!(rest.is_empty());
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What the broker counts: one set for each worker, written by that worker alone and read by anyone.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A number that only its own worker raises.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`. A plain load and store: there is one writer.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// Takes `n` away; for numbers that go up and down.
+    #[inline]
+    pub fn sub(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_sub(n), Relaxed);
+    }
+
+    /// The number now.
+    pub fn value(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])* $name:ident: $kind:literal,)*) => {
+        /// One worker's counters.
+        #[derive(Debug, Default)]
+        pub struct Counters {
+            $($(#[doc = $doc])* pub $name: Counter,)*
+        }
+
+        impl Counters {
+            /// Every counter: its name, whether it is a `counter` or a `gauge`, what it counts, its value.
+            pub fn all(&self) -> Vec<(&'static str, &'static str, &'static str, u64)> {
+                vec![$((stringify!($name), $kind, concat!($($doc,)*), self.$name.value()),)*]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Sessions that are open.
+    sessions: "gauge",
+    /// Sessions that were opened.
+    sessions_opened: "counter",
+    /// Sessions refused because there were too many.
+    sessions_refused: "counter",
+    /// Subscriptions that are in force.
+    subscriptions: "gauge",
+    /// Topics that have a last value.
+    topics: "gauge",
+    /// Bytes of last values.
+    kept_bytes: "gauge",
+    /// Messages that were accepted.
+    published: "counter",
+    /// Publishes that were refused.
+    publishes_refused: "counter",
+    /// Messages put into outboxes.
+    delivered: "counter",
+    /// Bytes put into outboxes for messages.
+    delivered_bytes: "counter",
+    /// Messages dropped because a client read too slowly.
+    dropped: "counter",
+    /// Messages of subscriptions with ack that found no room to wait.
+    ack_dropped: "counter",
+    /// Snapshots that were sent whole.
+    snapshots: "counter",
+    /// Subscriptions that were refused.
+    subscriptions_refused: "counter",
+    /// Packets that could not be read.
+    malformed: "counter",
+    /// Messages or packets past their limit.
+    too_large: "counter",
+    /// Sessions ended because nothing was heard of them.
+    keep_alive_timeouts: "counter",
+    /// Connections ended because no CONNECT came in time.
+    hello_timeouts: "counter",
+    /// Sessions taken over by a newer connection.
+    taken_over: "counter",
+    /// Sessions disconnected because they read too slowly.
+    slow_disconnected: "counter",
+    /// Wills that were published.
+    wills: "counter",
+    /// Times that a session was not read on, because of the bytes that it had under way or waiting.
+    paused: "counter",
+}

@@ -1,0 +1,235 @@
+//! The boundary between hubs and what orders, keeps and spreads messages.
+//!
+//! The embedded engine ([`crate::embedded`]) is shards in this process; the same boundary is where another
+//! engine goes. Hubs and sessions are the same over each.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::AtomicUsize},
+};
+
+use murre_protocol::{ClientId, Code, Position, TopicFilter};
+
+use crate::{
+    batch::{MessageBatch, PublishBatch},
+    ids::{GroupId, SessionAddress, SessionKey, SnapshotId, WorkerId},
+    now::{Now, Tick},
+    shard::Ended,
+};
+
+/// What orders, keeps and spreads messages.
+///
+/// What a hub may rely on:
+/// - **Order**: from one engine part to one hub, inputs arrive in the order in which they were sent, and messages
+///   of one shard in the order of their positions.
+/// - **Interest**: every message that is taken after [`HubInput::Interested`] was sent reaches that hub.
+/// - **Seam**: a snapshot's slice that ends a shard is sent at one point of that shard's order: all messages
+///   before it are in the snapshot at their newest, all after it come live.
+/// - **Answers**: a publish with an id is answered once, a claim of a client id is answered by
+///   [`HubInput::Welcome`] or [`HubInput::LetGo`], a snapshot by slices until it is done or cancelled.
+/// - It never waits, and never knows what a session is, only where its answers go.
+pub trait Engine {
+    /// Publishes of `origin`'s sessions. Gives back the messages for the hubs, for the caller to spread.
+    fn publish(
+        &mut self,
+        now: Now,
+        origin: WorkerId,
+        batch: &PublishBatch,
+        out: &mut Outputs,
+    ) -> MessageBatch;
+
+    /// Sends messages to the hubs that want them.
+    fn spread(&mut self, messages: MessageBatch, out: &mut Outputs);
+
+    /// Anything else that hubs want.
+    fn handle(&mut self, now: Now, input: EngineInput, out: &mut Outputs);
+
+    /// When [`Self::tick`] wants to be called at the latest.
+    fn next_due(&self) -> Option<Tick>;
+
+    /// Does what time alone makes due.
+    fn tick(&mut self, now: Now, out: &mut Outputs);
+
+    /// Takes a batch back whose messages every hub has taken, to use its memory again.
+    fn recycle(&mut self, batch: MessageBatch);
+}
+
+/// What a hub asks of the engine.
+#[derive(Debug)]
+pub enum EngineInput {
+    /// Publishes of one hub's sessions.
+    Publish {
+        /// Whose.
+        origin: WorkerId,
+        /// What.
+        batch: Box<PublishBatch>,
+        /// Bytes by session, given back when all hubs have taken the messages.
+        credits: Vec<(SessionAddress, usize)>,
+    },
+    /// A hub's first subscriber of a filter came, or its last one went.
+    Interest {
+        /// Which hub.
+        hub: WorkerId,
+        /// Which filter.
+        filter: TopicFilter<'static>,
+        /// Came (true) or went.
+        wanted: bool,
+        /// Handed back when it is in force.
+        serial: u64,
+    },
+    /// A hub's members of a group changed.
+    Group {
+        /// Which hub.
+        hub: WorkerId,
+        /// Which group.
+        group: GroupId,
+        /// Its filter.
+        filter: TopicFilter<'static>,
+        /// How many members the hub has now.
+        members: u32,
+        /// The bytes that wait for the member with the least, kept true by the hub.
+        load: Arc<AtomicUsize>,
+        /// Handed back when it is in force.
+        serial: u64,
+    },
+    /// Where do your shards stand?
+    Positions(SnapshotId),
+    /// The last values of all matching topics, in slices.
+    Snapshot(SnapshotCommand),
+    /// A connection claims a client id.
+    Connect {
+        /// Which id.
+        client: ClientId,
+        /// For whom.
+        session: SessionAddress,
+    },
+    /// A session that had claimed a client id ended.
+    Ended {
+        /// Which id.
+        client: ClientId,
+        /// How.
+        ended: Ended,
+    },
+}
+
+/// Steps of a snapshot; each `Open` and `Next` is answered by one slice.
+#[derive(Debug)]
+pub enum SnapshotCommand {
+    /// Begin.
+    Open(SnapshotId, TopicFilter<'static>),
+    /// There is room for the next slice.
+    Next(SnapshotId),
+    /// Nobody wants it any more.
+    Cancel(SnapshotId),
+}
+
+/// What the engine tells a hub.
+#[derive(Debug)]
+pub enum HubInput {
+    /// Messages for this hub, among others.
+    Messages(Arc<SharedBatch>),
+    /// Answers to publishes.
+    Published(Vec<Answer>),
+    /// An interest is in force with the shards of one worker.
+    Interested {
+        /// Whose shards.
+        from: WorkerId,
+        /// The number that the hub gave.
+        serial: u64,
+    },
+    /// Where the shards of one worker stand.
+    Positions {
+        /// Whose shards.
+        from: WorkerId,
+        /// The number that the hub gave.
+        id: SnapshotId,
+        /// One for each shard.
+        positions: Vec<Position>,
+    },
+    /// A part of a snapshot.
+    Slice(Slice),
+    /// The session has its client id.
+    Welcome(SessionKey),
+    /// The session has to let go of its client id.
+    LetGo(SessionKey),
+    /// Bytes that are no longer under way.
+    Credit(Vec<(SessionKey, usize)>),
+}
+
+/// The answer to a publish.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer {
+    /// The publisher.
+    pub session: SessionKey,
+    /// Its number for the publish; 0 on a refusal that only a NOTICE can tell.
+    pub id: u64,
+    /// 0: accepted.
+    pub code: Code,
+    /// Why not.
+    pub reason: &'static str,
+    /// Where the message stands.
+    pub position: Position,
+}
+
+/// A part of a snapshot.
+#[derive(Debug)]
+pub struct Slice {
+    /// Which snapshot.
+    pub id: SnapshotId,
+    /// The worker whose shards it is of.
+    pub from: WorkerId,
+    /// The values.
+    pub values: MessageBatch,
+    /// Shards that are through, with the point of their order where live begins.
+    pub finished: Vec<Position>,
+    /// Whether all of this worker's shards are through.
+    pub done: bool,
+    /// Whether what follows was all published after the snapshot began: it is sent as live messages are.
+    pub overtaken: bool,
+}
+
+/// A batch that several hubs take; whoever is last gives the publishers their credit back.
+#[derive(Debug)]
+pub struct SharedBatch {
+    /// The messages.
+    pub batch: MessageBatch,
+    /// Hubs that have not taken it yet.
+    pub left: AtomicUsize,
+}
+
+/// An input of a worker's part.
+#[derive(Debug)]
+pub enum Input {
+    /// For the hub.
+    Hub(HubInput),
+    /// For the engine.
+    Engine(EngineInput),
+}
+
+/// What a part wants done, in order.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    /// For other parts, on whichever worker.
+    pub sent: VecDeque<(WorkerId, Input)>,
+    /// For this worker's own engine when the event loop has had a turn: work that would otherwise hold it up.
+    pub later: VecDeque<EngineInput>,
+    /// Sessions whose shell has something to do.
+    pub woken: Vec<SessionKey>,
+}
+
+impl Outputs {
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.sent.is_empty() && self.later.is_empty() && self.woken.is_empty()
+    }
+
+    /// Sends to a worker's hub.
+    pub fn hub(&mut self, worker: WorkerId, input: HubInput) {
+        self.sent.push_back((worker, Input::Hub(input)));
+    }
+
+    /// Sends to a worker's engine part.
+    pub fn engine(&mut self, worker: WorkerId, input: EngineInput) {
+        self.sent.push_back((worker, Input::Engine(input)));
+    }
+}

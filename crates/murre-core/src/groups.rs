@@ -1,0 +1,99 @@
+//! Groups of shared subscriptions, as the engine sees them: which hub's member gets the next message.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use crate::ids::{GroupId, WorkerId};
+
+/// All groups that have members.
+#[derive(Debug, Default)]
+pub struct Groups(HashMap<GroupId, Group>);
+
+#[derive(Debug, Default)]
+struct Group {
+    hubs: SmallVec<[Share; 2]>,
+    turn: usize,
+}
+
+#[derive(Debug)]
+struct Share {
+    hub: WorkerId,
+    members: u32,
+    load: Arc<AtomicUsize>,
+}
+
+impl Groups {
+    /// Whether the group has members.
+    pub fn has(&self, group: GroupId) -> bool {
+        self.0.contains_key(&group)
+    }
+
+    /// A hub has `members` now, and `load` bytes wait for the one that has the least.
+    pub fn set(&mut self, group: GroupId, hub: WorkerId, members: u32, load: Arc<AtomicUsize>) {
+        let entry = self.0.entry(group).or_default();
+        entry.hubs.retain(|share| share.hub != hub);
+        if members > 0 {
+            entry.hubs.push(Share { hub, members, load });
+        }
+        if entry.hubs.is_empty() {
+            self.0.remove(&group);
+        }
+    }
+
+    /// The hub whose member gets the next message: where the least waits, ties in turn by members.
+    pub fn choose(&mut self, group: GroupId) -> Option<WorkerId> {
+        let group = self.0.get_mut(&group)?;
+        let least = group.hubs.iter().map(|share| share.load.load(Relaxed)).min()?;
+        let tied = || group.hubs.iter().filter(|share| share.load.load(Relaxed) == least);
+        let members = tied().map(|share| share.members as usize).sum::<usize>().max(1);
+        let mut place = group.turn % members;
+        let chosen = tied().find(|share| {
+            let here = place < share.members as usize;
+            place = place.saturating_sub(share.members as usize);
+            here
+        });
+        let chosen = chosen.or(group.hubs.first()).map(|share| share.hub);
+        group.turn = group.turn.wrapping_add(1);
+        chosen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(bytes: usize) -> Arc<AtomicUsize> {
+        Arc::new(AtomicUsize::new(bytes))
+    }
+
+    #[test]
+    fn ties_go_in_turn_by_members() {
+        let (mut groups, group) = (Groups::default(), GroupId(1));
+        groups.set(group, WorkerId(0), 2, load(0));
+        groups.set(group, WorkerId(1), 1, load(0));
+        let chosen: Vec<u8> = (0..6).filter_map(|_| groups.choose(group)).map(|hub| hub.0).collect();
+        assert_eq!(chosen, [0, 0, 1, 0, 0, 1]);
+    }
+
+    #[test]
+    fn the_hub_where_less_waits_is_chosen() {
+        let (mut groups, group) = (Groups::default(), GroupId(1));
+        groups.set(group, WorkerId(0), 5, load(100));
+        groups.set(group, WorkerId(1), 1, load(10));
+        assert!((0..4).all(|_| groups.choose(group) == Some(WorkerId(1))));
+    }
+
+    #[test]
+    fn a_group_without_members_is_gone() {
+        let (mut groups, group) = (Groups::default(), GroupId(1));
+        groups.set(group, WorkerId(0), 1, load(0));
+        groups.set(group, WorkerId(0), 0, load(0));
+        assert!(!groups.has(group));
+        assert_eq!(groups.choose(group), None);
+    }
+}

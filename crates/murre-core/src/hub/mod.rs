@@ -1,0 +1,485 @@
+//! A hub: the sessions of one worker, what they subscribe to, and the delivery of messages to them.
+//!
+//! It never waits and does no I/O. Methods are of four kinds:
+//! - what shells report: [`Hub::open`], [`Hub::receive`], [`Hub::heard`], [`Hub::fail`], [`Hub::closed`];
+//! - how shells send: [`Hub::attend`], [`Hub::take`], [`Hub::sent`], [`Hub::status`];
+//! - what engines tell: [`Hub::handle`], [`Hub::deliver`];
+//! - time and the end: [`Hub::next_due`], [`Hub::tick`], [`Hub::shut_down`].
+//!
+//! | file | has |
+//! |---|---|
+//! | `packets` | what each packet of a client does |
+//! | `subscribing` | a subscription's way from SUBSCRIBE to its end |
+//! | `catching_up` | snapshots and CAUGHT_UP |
+//! | `delivery` | messages into outboxes, and what happens when one is full |
+//! | `routes` | topic → receivers, remembered |
+//! | `shares` | groups with members here |
+//! | `ending` | disconnects, takeovers, time-outs, shutdown |
+//! | `holdings` | what a hub holds, in numbers |
+
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+
+use hashbrown::HashMap;
+use murre_protocol::{Code, Codec, packet::BrokerPacket};
+use slab::Slab;
+
+use crate::{
+    batch::PublishBatch,
+    counters::Counters,
+    engine::{EngineInput, HubInput, Outputs},
+    ids::{GroupId, SessionAddress, SessionKey, WorkerId},
+    index::FilterIndex,
+    limits::Limits,
+    now::{Now, Tick},
+    outbox::{Block, Outbox, Pool},
+    placement::Placement,
+    session::{Close, Phase, Session, SessionKind, Subscription},
+};
+
+mod catching_up;
+mod delivery;
+mod ending;
+mod holdings;
+mod packets;
+mod routes;
+mod shares;
+mod subscribing;
+
+pub use holdings::Holdings;
+
+/// What the broker says of itself.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Names the run of positions.
+    pub epoch: String,
+    /// Name and version.
+    pub server: String,
+    /// For the client ids that the broker gives.
+    pub seed: u64,
+}
+
+/// What makes a hub.
+#[derive(Debug, Clone)]
+pub struct HubSetup {
+    /// Its worker.
+    pub worker: WorkerId,
+    /// Where topics go.
+    pub placement: Placement,
+    /// Its bounds.
+    pub limits: Arc<Limits>,
+    /// What it says of itself.
+    pub identity: Arc<Identity>,
+    /// Where it counts.
+    pub counters: Arc<Counters>,
+}
+
+/// The kind of a WebSocket message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageKind {
+    /// UTF-8: packets in JSON.
+    Text,
+    /// Packets in MessagePack.
+    Binary,
+}
+
+/// How a connection ended, as its shell saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// The client said so: by DISCONNECT, or a close with 1000 or 1001.
+    Said,
+    /// It just ended.
+    Lost,
+}
+
+/// What a shell has to know of its session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// Whether more is to be read.
+    pub wants_read: bool,
+    /// Whether the connection is to be closed once all is sent.
+    pub close: Option<Close>,
+}
+
+/// The sessions of one worker.
+pub struct Hub {
+    worker: WorkerId,
+    placement: Placement,
+    limits: Arc<Limits>,
+    identity: Arc<Identity>,
+    counters: Arc<Counters>,
+    sessions: Slab<Slot>,
+    serial: u32,
+    subscriptions: Slab<Subscription>,
+    /// Subscriptions of their own, by filter; members of groups are not in it.
+    index: FilterIndex<u32>,
+    filters: HashMap<Box<str>, subscribing::Wanted>,
+    groups: HashMap<GroupId, shares::LocalGroup>,
+    /// Filters and groups whose interest is not in force yet, by the number that the engine hands back.
+    announced: HashMap<u64, subscribing::Announcement>,
+    /// Subscriptions that are being caught up, by the snapshot's number.
+    snapshots: HashMap<u64, u32>,
+    numbers: u64,
+    routes: routes::Routes,
+    pool: Pool,
+    publishing: Vec<Publishing>,
+    timers: BinaryHeap<Reverse<(Tick, SessionKey)>>,
+    /// Sessions that are to be disconnected for reading too slowly, once the batch is through.
+    slow: Vec<SessionKey>,
+    /// Receivers of the message at hand that need more than a copy.
+    special: Vec<routes::Receiver>,
+    /// Bytes of messages that were put into outboxes since the shells last sent.
+    fresh_bytes: usize,
+    shutting_down: bool,
+}
+
+struct Slot {
+    key: SessionKey,
+    session: Session,
+    outbox: Outbox,
+    /// Whether the shell has been woken and not attended yet.
+    woken: bool,
+    /// Whether the shell has more to do than to send.
+    alarmed: bool,
+    /// Whether messages were left out that no NOTICE has told.
+    owes_notice: bool,
+    /// Whether it is a member of a group.
+    in_group: bool,
+    /// Whether messages of an acknowledged subscription wait for room in the outbox.
+    waits_for_room: bool,
+    /// Whether nothing that waits may be left out for another message: so until some of it went out.
+    stuck: bool,
+}
+
+/// Publishes on their way to one worker's shards.
+#[derive(Default)]
+struct Publishing {
+    batch: Box<PublishBatch>,
+    credits: Vec<(SessionAddress, usize)>,
+}
+
+/// Spare blocks that a worker keeps: 32 MiB.
+const POOL_BLOCKS: usize = 2048;
+/// Bytes of publishes after which they are handed on although the turn of the event loop is not over.
+const BATCH_BYTES_MAX: usize = 256 * 1024;
+/// How far the answers to a client's own packets may fill its outbox past the limit before it is read no further.
+const ANSWERS_SLACK: usize = 64 * 1024;
+
+/// A session could not be opened: there are as many as there may be, or the broker is going away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the broker takes no more connections now")]
+pub struct Refused;
+
+impl Hub {
+    /// A hub without sessions.
+    pub fn new(setup: HubSetup) -> Self {
+        let HubSetup { worker, placement, limits, identity, counters } = setup;
+        Self {
+            worker,
+            placement,
+            limits,
+            identity,
+            counters,
+            sessions: Slab::new(),
+            serial: 0,
+            subscriptions: Slab::new(),
+            index: FilterIndex::new(),
+            filters: HashMap::new(),
+            groups: HashMap::new(),
+            announced: HashMap::new(),
+            snapshots: HashMap::new(),
+            numbers: 0,
+            routes: routes::Routes::default(),
+            pool: Pool::new(POOL_BLOCKS),
+            publishing: placement.all_workers().map(|_| Publishing::default()).collect(),
+            timers: BinaryHeap::new(),
+            slow: Vec::new(),
+            special: Vec::new(),
+            fresh_bytes: 0,
+            shutting_down: false,
+        }
+    }
+
+    /// A connection was made. `codec` is known where the client offered a subprotocol.
+    ///
+    /// # Errors
+    /// There are as many sessions as there may be, or the broker is shutting down.
+    pub fn open(&mut self, now: Now, kind: SessionKind, codec: Option<Codec>) -> Result<SessionKey, Refused> {
+        if self.shutting_down || self.sessions.len() >= self.limits.sessions_max {
+            self.counters.sessions_refused.add(1);
+            return Err(Refused);
+        }
+        self.serial = self.serial.wrapping_add(1);
+        let entry = self.sessions.vacant_entry();
+        let key = SessionKey { slot: entry.key() as u32, serial: self.serial };
+        entry.insert(Slot {
+            key,
+            session: Session::new(kind, codec, now.tick),
+            outbox: Outbox::new(codec.unwrap_or(Codec::MessagePack)),
+            woken: false,
+            alarmed: false,
+            owes_notice: false,
+            in_group: false,
+            waits_for_room: false,
+            stuck: false,
+        });
+        if kind == SessionKind::Client {
+            self.schedule(key, now.tick + self.limits.hello_timeout);
+        }
+        self.counters.sessions.add(1);
+        self.counters.sessions_opened.add(1);
+        Ok(key)
+    }
+
+    /// A WebSocket message came.
+    pub fn receive(&mut self, now: Now, key: SessionKey, kind: MessageKind, bytes: &[u8], out: &mut Outputs) {
+        let Some(slot) = self.slot_mut(key) else { return };
+        let session = &mut slot.session;
+        if session.is_closing() {
+            return;
+        }
+        let spoken = match kind {
+            MessageKind::Text => Codec::Json,
+            MessageKind::Binary => Codec::MessagePack,
+        };
+        match session.codec {
+            Some(codec) if codec != spoken => {
+                let wanted = if codec == Codec::Json { "text" } else { "binary" };
+                let close =
+                    Close { code: 1003, reason: format!("this subprotocol has {wanted} messages only") };
+                self.counters.malformed.add(1);
+                self.end(now, key, "unsupported data", Farewell::Lost, close, out);
+                return;
+            }
+            Some(_) => {}
+            None => {
+                session.codec = Some(spoken);
+                slot.outbox.set_codec(spoken);
+            }
+        }
+        if session.phase != Phase::New {
+            session.hear(now.tick);
+        }
+        if session.phase == Phase::Connecting || !session.backlog.is_empty() {
+            session.backlog.extend_from_slice(bytes);
+            return;
+        }
+        self.packets(now, key, spoken, bytes, out);
+    }
+
+    /// A WebSocket ping came.
+    pub fn heard(&mut self, now: Now, key: SessionKey) {
+        if let Some(slot) = self.slot_mut(key)
+            && slot.session.phase != Phase::New
+        {
+            slot.session.hear(now.tick);
+        }
+    }
+
+    /// The shell looks after its session now; the next wake-up is a new one. True when there is more to it than
+    /// bytes to send: the session ends, or is to be read again.
+    pub fn attend(&mut self, key: SessionKey) -> bool {
+        let Some(slot) = self.slot_mut(key) else { return true };
+        slot.woken = false;
+        std::mem::take(&mut slot.alarmed)
+    }
+
+    /// Bytes of messages put into outboxes since this was last asked; whoever asks lets them be sent.
+    pub fn take_fresh_bytes(&mut self) -> usize {
+        std::mem::take(&mut self.fresh_bytes)
+    }
+
+    /// Bytes of messages put into outboxes, and of publishes that wait for this worker's shards.
+    pub fn pending_bytes(&self) -> usize {
+        self.fresh_bytes + self.publishing.get(self.worker.index()).map_or(0, |own| own.batch.len())
+    }
+
+    /// The next block to send.
+    pub fn take(&mut self, key: SessionKey) -> Option<Block> {
+        self.slot_mut(key)?.outbox.take()
+    }
+
+    /// A block went out.
+    pub fn sent(&mut self, key: SessionKey, block: Block, out: &mut Outputs) {
+        let Some(slot) = self.sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
+            self.pool.give_back(block);
+            return;
+        };
+        slot.outbox.sent(&mut self.pool, block);
+        slot.stuck = false;
+        if slot.waits() {
+            self.room_came(key, out);
+        }
+    }
+
+    /// What the shell has to know.
+    pub fn status(&mut self, key: SessionKey) -> Status {
+        let limits = self.limits.clone();
+        let Some(slot) = self.slot_mut(key) else {
+            return Status { wants_read: false, close: Some(Close { code: 1001, reason: String::new() }) };
+        };
+        if let Phase::Closing(close) = &slot.session.phase {
+            return Status { wants_read: false, close: Some(close.clone()) };
+        }
+        let wants_read = wants_read(slot, &limits);
+        let paused = !wants_read && !slot.session.paused;
+        slot.session.paused = !wants_read;
+        slot.session.unread |= !wants_read;
+        if paused {
+            self.counters.paused.add(1);
+        }
+        Status { wants_read, close: None }
+    }
+
+    /// Something that the engine tells.
+    pub fn handle(&mut self, now: Now, input: HubInput, out: &mut Outputs) {
+        match input {
+            HubInput::Messages(shared) => self.take_shared(now, &shared, out),
+            HubInput::Published(answers) => self.published(answers, out),
+            HubInput::Interested { serial, .. } => self.interested(now, serial, out),
+            HubInput::Positions { from, id, positions } => self.positions(from, id, positions, out),
+            HubInput::Slice(slice) => self.slice(now, slice, out),
+            HubInput::Welcome(key) => self.welcome(now, key, out),
+            HubInput::LetGo(key) => self.let_go(now, key, out),
+            HubInput::Credit(credits) => self.credit(credits, out),
+        }
+    }
+
+    /// Publishes that wait for this worker's own shards; empty where there are none.
+    pub fn take_own_publishes(&mut self) -> Box<PublishBatch> {
+        self.publishing
+            .get_mut(self.worker.index())
+            .map(|own| std::mem::take(&mut own.batch))
+            .unwrap_or_default()
+    }
+
+    /// Gives the batch back, to use its memory again.
+    pub fn give_back(&mut self, mut batch: Box<PublishBatch>) {
+        batch.clear();
+        if let Some(own) = self.publishing.get_mut(self.worker.index()).filter(|own| own.batch.is_empty()) {
+            own.batch = batch;
+        }
+    }
+
+    /// Hands on the publishes that wait for other workers' shards.
+    pub fn flush(&mut self, out: &mut Outputs) {
+        let me = self.worker;
+        for worker in self.placement.all_workers().filter(|worker| *worker != me) {
+            self.flush_to(worker, out);
+        }
+    }
+
+    fn flush_to(&mut self, worker: WorkerId, out: &mut Outputs) {
+        let Some(waiting) = self.publishing.get_mut(worker.index()).filter(|p| !p.batch.is_empty()) else {
+            return;
+        };
+        let Publishing { batch, credits } = std::mem::take(waiting);
+        out.engine(worker, EngineInput::Publish { origin: self.worker, batch, credits });
+    }
+
+    /// Asks an engine part for something, behind the publishes that came before.
+    fn ask(&mut self, worker: WorkerId, input: EngineInput, out: &mut Outputs) {
+        self.flush_to(worker, out);
+        out.engine(worker, input);
+    }
+
+    fn ask_all(&mut self, out: &mut Outputs, mut input: impl FnMut() -> EngineInput) {
+        for worker in self.placement.all_workers() {
+            self.ask(worker, input(), out);
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    fn slot(&self, key: SessionKey) -> Option<&Slot> {
+        self.sessions.get(key.slot as usize).filter(|slot| slot.key == key)
+    }
+
+    fn slot_mut(&mut self, key: SessionKey) -> Option<&mut Slot> {
+        self.sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key)
+    }
+
+    fn address(&self, key: SessionKey) -> SessionAddress {
+        SessionAddress { worker: self.worker, key }
+    }
+
+    /// Puts a packet into a session's outbox.
+    fn send(&mut self, key: SessionKey, packet: &BrokerPacket<'_>, out: &mut Outputs) {
+        if let Some(slot) = self.sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) {
+            slot.outbox.packet(&mut self.pool, packet);
+            wake(slot, out);
+        }
+    }
+
+    fn credit(&mut self, credits: Vec<(SessionKey, usize)>, out: &mut Outputs) {
+        for (key, bytes) in credits {
+            if let Some(slot) = self.slot_mut(key) {
+                slot.session.under_way = slot.session.under_way.saturating_sub(bytes);
+                if slot.session.paused {
+                    alarm(slot, out);
+                }
+            }
+        }
+    }
+
+    /// Bytes of one session's outbox went out: what waited for room goes on.
+    fn room_came(&mut self, key: SessionKey, out: &mut Outputs) {
+        let outbox_max = self.limits.outbox_max;
+        let limits = self.limits.clone();
+        let Some(slot) = self.slot_mut(key) else { return };
+        if slot.session.paused && wants_read(slot, &limits) {
+            alarm(slot, out);
+        }
+        if slot.outbox.len() > outbox_max / 2 {
+            return;
+        }
+        let (owes_notice, in_group) = (slot.owes_notice, slot.in_group);
+        if owes_notice {
+            self.tell_dropped(key, out);
+        }
+        if in_group {
+            self.renew_loads(key);
+        }
+        self.go_on_catching_up(key, out);
+        self.pump_acknowledged(key, out);
+    }
+
+    /// The encoding of a session's packets.
+    pub fn codec(&self, key: SessionKey) -> Codec {
+        self.slot(key).map_or(Codec::MessagePack, |slot| slot.outbox.codec())
+    }
+
+    /// Sessions that are open.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// The code that a refused connection is closed with.
+    pub const fn refusal_code() -> Code {
+        Code::QUOTA
+    }
+}
+
+fn wants_read(slot: &Slot, limits: &Limits) -> bool {
+    slot.session.phase != Phase::Connecting
+        && slot.session.backlog.is_empty()
+        && slot.session.under_way < limits.publish_inflight_max
+        && slot.outbox.len() < limits.outbox_max + ANSWERS_SLACK
+}
+
+/// Tells the shell that its session ends, or is to be read again.
+fn alarm(slot: &mut Slot, out: &mut Outputs) {
+    slot.alarmed = true;
+    wake(slot, out);
+}
+
+/// Tells the shell that its session has something to do, once until it attends.
+#[inline]
+fn wake(slot: &mut Slot, out: &mut Outputs) {
+    if !slot.woken {
+        slot.woken = true;
+        out.woken.push(slot.key);
+    }
+}

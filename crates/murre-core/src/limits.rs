@@ -1,0 +1,57 @@
+//! The bounds of everything that a client could make grow.
+
+use std::time::Duration;
+
+/// What one broker bears. Every bound has a counter in [`Counters`](crate::counters::Counters).
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of one packet.
+    pub max_packet: usize,
+    /// Bytes of one WebSocket message.
+    pub max_message: usize,
+    /// Bytes that wait for one session; past it, its subscriptions' rule for slow clients holds.
+    pub outbox_max: usize,
+    /// Subscriptions of one session.
+    pub subscriptions_max: usize,
+    /// Sessions of one worker.
+    pub sessions_max: usize,
+    /// Topics with a last value, of one shard.
+    pub topics_max: usize,
+    /// Bytes of last values, of one shard.
+    pub kept_bytes_max: usize,
+    /// Filters of one hub, counting equal ones once.
+    pub filters_max: usize,
+    /// Messages that a subscription with `ack` may have unacknowledged.
+    pub inflight_max: usize,
+    /// Bytes that wait for the acknowledgements of one subscription.
+    pub ack_queue_bytes_max: usize,
+    /// Bytes that one session may have under way to other workers before it is read no further.
+    pub publish_inflight_max: usize,
+    /// How long a connection may take to its CONNECT.
+    pub hello_timeout: Duration,
+    /// The keep-alive of clients that ask for none in particular.
+    pub keep_alive: Duration,
+    /// The longest keep-alive that is granted.
+    pub keep_alive_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_packet: 1 << 20,
+            max_message: 4 << 20,
+            outbox_max: 1 << 20,
+            subscriptions_max: 10_000,
+            sessions_max: 100_000,
+            topics_max: 1_000_000,
+            kept_bytes_max: 1 << 30,
+            filters_max: 1_000_000,
+            inflight_max: 1_000,
+            ack_queue_bytes_max: 4 << 20,
+            publish_inflight_max: 1 << 20,
+            hello_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(60),
+            keep_alive_max: Duration::from_secs(18 * 3600),
+        }
+    }
+}

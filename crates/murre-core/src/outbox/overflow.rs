@@ -1,0 +1,214 @@
+//! Making room in a full outbox, by the rules of the subscriptions whose messages wait in it.
+//!
+//! Only a session that reads too slowly comes here, so this may walk the packets; it frees a good part of the
+//! outbox at once, so that each message is walked over a bounded number of times.
+
+use hashbrown::{HashMap, HashSet};
+use murre_protocol::packet::OnSlow;
+
+use super::{Block, Outbox, Pool};
+
+/// How many messages were left out, by subscription.
+pub type Dropped = HashMap<u64, u64>;
+
+/// The rule of each subscription; none where its messages must not be dropped (`ack`, or no such subscription).
+pub trait SlowRules {
+    /// The rule of subscription `sub`.
+    fn rule(&self, sub: u64) -> Option<OnSlow>;
+}
+
+impl<F: Fn(u64) -> Option<OnSlow>> SlowRules for F {
+    fn rule(&self, sub: u64) -> Option<OnSlow> {
+        self(sub)
+    }
+}
+
+impl Outbox {
+    /// Brings what waits down to `target` bytes if that can be had: first, older values of topics whose
+    /// subscription conflates go, then the oldest messages that may be dropped. Kept values of a snapshot and
+    /// all other packets stay. Says what was left out.
+    pub fn make_room(&mut self, pool: &mut Pool, target: usize, rules: &impl SlowRules) -> Dropped {
+        let mut dropped = Dropped::new();
+        let superseded = self.superseded(rules);
+        if !superseded.is_empty() {
+            self.retain(pool, &mut dropped, |_, at, _| !superseded.contains(&at));
+        }
+        if self.len() > target {
+            let mut excess = self.len() - target;
+            self.retain(pool, &mut dropped, |sub, _, len| {
+                if excess == 0 || rules.rule(sub).is_none() {
+                    return true;
+                }
+                excess = excess.saturating_sub(len);
+                false
+            });
+        }
+        dropped
+    }
+
+    /// The places, counted over all packets, of messages that a newer one of the same topic and subscription
+    /// makes needless.
+    fn superseded(&self, rules: &impl SlowRules) -> HashSet<usize> {
+        let codec = self.codec;
+        let mut newest: HashMap<(u64, &[u8]), usize> = HashMap::new();
+        let mut superseded = HashSet::new();
+        let mut at = 0;
+        for block in &self.blocks {
+            let mut rest = block.packets();
+            while let Some((packet, behind)) = codec.split_packet(rest) {
+                if let Some(peek) = codec.peek_message(packet).filter(|peek| !peek.retain)
+                    && rules.rule(peek.sub) == Some(OnSlow::Conflate)
+                    && let Some(older) = newest.insert((peek.sub, peek.topic), at)
+                {
+                    superseded.insert(older);
+                }
+                at += 1;
+                rest = behind;
+            }
+        }
+        superseded
+    }
+
+    /// Keeps the packets that are no live messages, and of those the ones that `keep(sub, place, length)` wants.
+    fn retain(
+        &mut self,
+        pool: &mut Pool,
+        dropped: &mut Dropped,
+        mut keep: impl FnMut(u64, usize, usize) -> bool,
+    ) {
+        let codec = self.codec;
+        let blocks = std::mem::take(&mut self.blocks);
+        self.waiting = 0;
+        let mut at = 0;
+        for block in blocks {
+            let mut rest = block.packets();
+            while let Some((packet, behind)) = codec.split_packet(rest) {
+                match codec.peek_message(packet).filter(|peek| !peek.retain) {
+                    Some(peek) if !keep(peek.sub, at, packet.len()) => {
+                        *dropped.entry(peek.sub).or_default() += 1
+                    }
+                    _ => self.copy(pool, packet),
+                }
+                at += 1;
+                rest = behind;
+            }
+            pool.give_back(block);
+        }
+        self.blocks.shrink_to(self.blocks.len());
+    }
+
+    fn copy(&mut self, pool: &mut Pool, packet: &[u8]) {
+        let block: &mut Block = self.room(pool, packet.len());
+        block.0.extend_from_slice(packet);
+        self.waiting += packet.len();
+    }
+
+    /// The blocks, for tests that look inside.
+    #[cfg(test)]
+    pub(super) fn blocks(&self) -> &std::collections::VecDeque<Block> {
+        &self.blocks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use murre_protocol::{
+        Codec, Format, Position, Timestamp,
+        packet::{BrokerPacket, Message, MessageOptions},
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn push(outbox: &mut Outbox, pool: &mut Pool, sub: u64, topic: &str, offset: u64, retain: bool) {
+        let options = retain.then(|| Box::new(MessageOptions { retain, ..Default::default() }));
+        let message = Message {
+            topic: topic.into(),
+            format: Format::Text,
+            payload: vec![b'x'; 100].into(),
+            time: Timestamp::from_millis(1),
+            position: Position::new(offset, 0),
+            options,
+        };
+        let mut tail = Vec::new();
+        let has_options = outbox.codec().message_tail(&message, &mut tail);
+        outbox.message(pool, sub, has_options, &tail);
+    }
+
+    fn offsets(outbox: &Outbox) -> Vec<(u64, u64)> {
+        let codec = outbox.codec();
+        let mut found = Vec::new();
+        for block in outbox.blocks() {
+            let mut rest = block.packets();
+            while let Some((packet, behind)) = codec.broker_packet(rest, usize::MAX).unwrap() {
+                if let BrokerPacket::Message { sub, message } = packet {
+                    found.push((sub, message.position.offset()));
+                }
+                rest = behind;
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_oldest_live_messages_go_and_kept_values_stay() {
+        let (mut pool, mut outbox) = (Pool::new(4), Outbox::new(Codec::MessagePack));
+        push(&mut outbox, &mut pool, 1, "a", 1, true);
+        (2..=100).for_each(|offset| push(&mut outbox, &mut pool, 1, "a", offset, false));
+        let half = outbox.len() / 2;
+        let dropped = outbox.make_room(&mut pool, half, &|_| Some(OnSlow::DropOldest));
+        let left = offsets(&outbox);
+        assert_eq!(left[0], (1, 1), "the kept value is still first");
+        assert_eq!(left.last(), Some(&(1, 100)), "the newest is still last");
+        assert_eq!(dropped[&1] as usize + left.len(), 100);
+        assert!(outbox.len() <= half);
+    }
+
+    #[test]
+    fn a_conflating_subscription_keeps_the_newest_of_each_topic() {
+        for codec in [Codec::MessagePack, Codec::Json] {
+            let (mut pool, mut outbox) = (Pool::new(4), Outbox::new(codec));
+            for offset in 1..=100 {
+                push(&mut outbox, &mut pool, 1, if offset % 2 == 0 { "a" } else { "b" }, offset, false);
+            }
+            let dropped = outbox.make_room(&mut pool, 1000, &|_| Some(OnSlow::Conflate));
+            assert_eq!((offsets(&outbox), dropped[&1]), (vec![(1, 99), (1, 100)], 98));
+        }
+    }
+
+    #[test]
+    fn what_must_not_be_dropped_stays_even_if_there_is_no_room() {
+        let (mut pool, mut outbox) = (Pool::new(4), Outbox::new(Codec::MessagePack));
+        (1..=50).for_each(|offset| push(&mut outbox, &mut pool, 1 + offset % 2, "a", offset, false));
+        outbox.make_room(&mut pool, 0, &|sub| (sub == 2).then_some(OnSlow::DropOldest));
+        assert!(offsets(&outbox).iter().all(|(sub, _)| *sub == 1));
+        assert_eq!(offsets(&outbox).len(), 25);
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_waiting_are_always_the_bytes_of_the_blocks(
+            steps in prop::collection::vec((0u8..4, 0u64..3, 0usize..4), 1..200),
+        ) {
+            let (mut pool, mut outbox) = (Pool::new(2), Outbox::new(Codec::Json));
+            let mut taken = VecDeque::new();
+            for (step, sub, topic) in steps {
+                match step {
+                    0 | 1 => push(&mut outbox, &mut pool, sub, ["a", "b", "c", "d"][topic], 1, step == 1),
+                    2 => taken.extend(outbox.take()),
+                    _ => {
+                        if let Some(block) = taken.pop_front() {
+                            outbox.sent(&mut pool, block);
+                        }
+                        let target = outbox.len() / 2;
+                        outbox.make_room(&mut pool, target, &|sub| (sub > 0).then_some(OnSlow::Conflate));
+                    }
+                }
+                let held: usize = outbox.blocks().iter().chain(&taken).map(Block::len).sum();
+                prop_assert_eq!(outbox.len(), held);
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The window of a subscription with `ack`: what was sent and not acknowledged, and what waits behind it.
+
+use std::collections::VecDeque;
+
+use murre_protocol::{Position, codec::HasOptions};
+
+/// What a subscription with `ack` has under way.
+///
+/// Messages are offered in order. Up to `inflight_max` are sent without an acknowledgement; what comes after
+/// waits here, up to a bound of bytes.
+#[derive(Debug)]
+pub struct AckWindow {
+    inflight_max: usize,
+    bytes_max: usize,
+    /// Positions that were sent and not acknowledged, in the order of sending.
+    unacknowledged: VecDeque<Position>,
+    waiting: VecDeque<Waiting>,
+    bytes: usize,
+}
+
+/// A message that waits, in the session's encoding.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Where it stands.
+    pub position: Position,
+    /// How its head has to be written.
+    pub has_options: HasOptions,
+    /// All after the head.
+    pub tail: Box<[u8]>,
+}
+
+/// What becomes of an offered message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// Send it now.
+    Send,
+    /// It waits.
+    Wait,
+    /// There is no room to wait.
+    Drop,
+}
+
+impl AckWindow {
+    /// A window without messages.
+    pub fn new(inflight_max: usize, bytes_max: usize) -> Self {
+        let (unacknowledged, waiting) = (VecDeque::new(), VecDeque::new());
+        Self { inflight_max, bytes_max, unacknowledged, waiting, bytes: 0 }
+    }
+
+    /// Takes the next message; `can_send` is false while the outbox is full.
+    pub fn offer(
+        &mut self,
+        position: Position,
+        has_options: HasOptions,
+        tail: &[u8],
+        can_send: bool,
+    ) -> Offer {
+        if can_send && self.waiting.is_empty() && self.unacknowledged.len() < self.inflight_max {
+            self.unacknowledged.push_back(position);
+            return Offer::Send;
+        }
+        let cost = tail.len() + size_of::<Waiting>();
+        if self.bytes + cost > self.bytes_max {
+            return Offer::Drop;
+        }
+        self.bytes += cost;
+        self.waiting.push_back(Waiting { position, has_options, tail: tail.into() });
+        Offer::Wait
+    }
+
+    /// Everything of the position's shard up to it was handled.
+    pub fn acknowledge(&mut self, position: Position) {
+        // mostly the oldest ones, so look from the front and stop as soon as nothing older can follow
+        while self.unacknowledged.front().is_some_and(|sent| covers(position, *sent)) {
+            self.unacknowledged.pop_front();
+        }
+        self.unacknowledged.retain(|sent| !covers(position, *sent));
+        self.unacknowledged.shrink_to(self.unacknowledged.len().max(16));
+    }
+
+    /// The next message that waits, once there is room for it.
+    pub fn send_next(&mut self) -> Option<Waiting> {
+        if self.unacknowledged.len() >= self.inflight_max {
+            return None;
+        }
+        let next = self.waiting.pop_front()?;
+        self.bytes -= next.tail.len() + size_of::<Waiting>();
+        self.unacknowledged.push_back(next.position);
+        Some(next)
+    }
+
+    /// Whether messages wait.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// How many messages were sent and not acknowledged.
+    pub fn unacknowledged(&self) -> usize {
+        self.unacknowledged.len()
+    }
+}
+
+fn covers(acknowledged: Position, sent: Position) -> bool {
+    sent.shard() == acknowledged.shard() && sent <= acknowledged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: HasOptions = HasOptions(false);
+
+    fn offer(window: &mut AckWindow, offset: u64, shard: u8) -> Offer {
+        window.offer(Position::new(offset, shard), PLAIN, b"0123456789", true)
+    }
+
+    #[test]
+    fn past_the_window_messages_wait_and_follow_in_order() {
+        let mut window = AckWindow::new(2, 1000);
+        assert_eq!(
+            [1, 2, 3, 4].map(|n| offer(&mut window, n, 0)),
+            [Offer::Send, Offer::Send, Offer::Wait, Offer::Wait]
+        );
+        assert!(window.send_next().is_none());
+        window.acknowledge(Position::new(2, 0));
+        let follow: Vec<u64> =
+            std::iter::from_fn(|| window.send_next()).map(|w| w.position.offset()).collect();
+        assert_eq!(follow, [3, 4]);
+    }
+
+    #[test]
+    fn an_acknowledgement_covers_its_own_shard_only() {
+        let mut window = AckWindow::new(10, 1000);
+        offer(&mut window, 5, 0);
+        offer(&mut window, 3, 1);
+        offer(&mut window, 6, 0);
+        window.acknowledge(Position::new(6, 0));
+        assert_eq!(window.unacknowledged(), 1);
+    }
+
+    #[test]
+    fn nothing_waits_past_the_bound_of_bytes() {
+        let mut window = AckWindow::new(1, 2 * (10 + size_of::<Waiting>()) + 5);
+        let offers: Vec<Offer> = (1..6).map(|n| offer(&mut window, n, 0)).collect();
+        assert_eq!(offers, [Offer::Send, Offer::Wait, Offer::Wait, Offer::Drop, Offer::Drop]);
+    }
+
+    #[test]
+    fn a_later_message_never_passes_one_that_waits() {
+        let mut window = AckWindow::new(1, 1000);
+        offer(&mut window, 1, 0);
+        offer(&mut window, 2, 0);
+        window.acknowledge(Position::new(1, 0));
+        assert_eq!(offer(&mut window, 3, 0), Offer::Wait);
+    }
+}

@@ -1,0 +1,134 @@
+//! One worker: its hub and its part of the engine, and the way between them.
+//!
+//! Between parts on one thread an input is handled at once, in order, until nothing is left to do; what concerns
+//! other workers is handed out to be sent. Nothing re-enters: each part only says what it wants done.
+
+use std::collections::VecDeque;
+
+use crate::{
+    batch::MessageBatch,
+    embedded::{give_credit, hubs_of},
+    engine::{Engine, Input, Outputs},
+    hub::Hub,
+    ids::{SessionKey, WorkerId},
+    now::{Now, Tick},
+};
+
+/// A hub and its worker's part of the engine.
+pub struct Worker<E> {
+    id: WorkerId,
+    /// The sessions.
+    pub hub: Hub,
+    engine: E,
+    out: Outputs,
+    local: VecDeque<Input>,
+}
+
+/// What a worker wants done by its shell.
+#[derive(Debug, Default)]
+pub struct Wants {
+    /// Inputs for other workers, in order.
+    pub sent: Vec<(WorkerId, Input)>,
+    /// Sessions whose shell has something to do.
+    pub woken: Vec<SessionKey>,
+    /// Whether [`Worker::turn`] is to be called again when the event loop has had a turn.
+    pub again: bool,
+}
+
+impl<E: Engine> Worker<E> {
+    /// Puts a hub and an engine part together.
+    pub fn new(id: WorkerId, hub: Hub, engine: E) -> Self {
+        Self { id, hub, engine, out: Outputs::default(), local: VecDeque::new() }
+    }
+
+    /// The engine part, to look at.
+    pub fn engine(&self) -> &E {
+        &self.engine
+    }
+
+    /// Lets the hub do something, without finishing: publishes wait for [`Self::finish`], so that those of several
+    /// sessions go on together.
+    pub fn with_hub<R>(&mut self, act: impl FnOnce(&mut Hub, &mut Outputs) -> R) -> R {
+        act(&mut self.hub, &mut self.out)
+    }
+
+    /// Takes an input from another worker.
+    pub fn take(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Hub(input) => self.hub.handle(now, input, &mut self.out),
+            Input::Engine(input) => self.engine.handle(now, input, &mut self.out),
+        }
+    }
+
+    /// Does what was put off until the event loop has had a turn, then all that follows.
+    pub fn turn(&mut self, now: Now) {
+        for input in std::mem::take(&mut self.out.later) {
+            self.engine.handle(now, input, &mut self.out);
+        }
+    }
+
+    /// Does what time alone makes due.
+    pub fn tick(&mut self, now: Now) {
+        self.hub.tick(now, &mut self.out);
+        self.engine.tick(now, &mut self.out);
+    }
+
+    /// When [`Self::tick`] wants to be called at the latest.
+    pub fn next_due(&self) -> Option<Tick> {
+        [self.hub.next_due(), self.engine.next_due()].into_iter().flatten().min()
+    }
+
+    /// Does all that can be done on this worker, and says what is left for others.
+    pub fn finish(&mut self, now: Now, wants: &mut Wants) {
+        loop {
+            self.sort(wants);
+            if let Some(input) = self.local.pop_front() {
+                self.take(now, input);
+            } else if !self.publish_own(now) {
+                self.hub.flush(&mut self.out);
+                self.sort(wants);
+                if self.local.is_empty() {
+                    break;
+                }
+            }
+        }
+        self.hub.take_fresh_bytes();
+        wants.woken.append(&mut self.out.woken);
+        wants.again |= !self.out.later.is_empty();
+    }
+
+    /// Parts what was sent into what stays on this worker and what doesn't.
+    fn sort(&mut self, wants: &mut Wants) {
+        for (worker, input) in self.out.sent.drain(..) {
+            if worker == self.id {
+                self.local.push_back(input);
+            } else {
+                wants.sent.push((worker, input));
+            }
+        }
+    }
+
+    /// Takes the publishes of this worker's sessions to its own shards. False where there are none.
+    fn publish_own(&mut self, now: Now) -> bool {
+        let batch = self.hub.take_own_publishes();
+        if batch.is_empty() {
+            self.hub.give_back(batch);
+            return false;
+        }
+        let messages = self.engine.publish(now, self.id, &batch, &mut self.out);
+        self.hub.give_back(batch);
+        self.spread(now, messages);
+        true
+    }
+
+    /// The short way for what concerns this worker's hub alone: no reference count, and the batch is used again.
+    fn spread(&mut self, now: Now, messages: MessageBatch) {
+        if hubs_of(&messages) & !self.id.bit() == 0 {
+            self.hub.deliver(now, &messages, &mut self.out);
+            give_credit(&messages.credits, &mut self.out);
+            self.engine.recycle(messages);
+        } else {
+            self.engine.spread(messages, &mut self.out);
+        }
+    }
+}
