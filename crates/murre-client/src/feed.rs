@@ -1,0 +1,102 @@
+//! What a subscription's stream and the background task share.
+
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tokio::sync::watch;
+
+use crate::{
+    error::SubscribeError,
+    inbox::{Bounds, Inbox},
+    message::Message,
+};
+
+/// How far a subscription is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Kept messages are still to come.
+    CatchingUp,
+    /// All kept messages came.
+    CaughtUp,
+    /// There will be no more messages.
+    Ended,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    pub(crate) inbox: Inbox<Message>,
+    /// A full inbox pauses the connection instead of dropping the oldest.
+    pub(crate) backpressure: bool,
+    broker_dropped: AtomicU64,
+    error: OnceLock<SubscribeError>,
+    progress: watch::Sender<Progress>,
+}
+
+impl Feed {
+    pub(crate) fn new(bounds: Bounds, backpressure: bool) -> Self {
+        Self {
+            inbox: Inbox::new(bounds),
+            backpressure,
+            broker_dropped: AtomicU64::new(0),
+            error: OnceLock::new(),
+            progress: watch::Sender::new(Progress::CatchingUp),
+        }
+    }
+
+    /// Hands a message over; true when the reader has to take some before the next.
+    pub(crate) fn deliver(&self, message: Message) -> bool {
+        let weight = message.weight();
+        self.inbox.push(message, weight);
+        self.backpressure && self.inbox.is_full()
+    }
+
+    /// All kept messages came.
+    pub(crate) fn caught_up(&self) {
+        self.advance(Progress::CaughtUp);
+    }
+
+    /// The broker left out `count` messages.
+    pub(crate) fn dropped_by_broker(&self, count: u64) {
+        self.broker_dropped.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// There will be no more messages, because of `error` where there was one.
+    pub(crate) fn end(&self, error: Option<SubscribeError>) {
+        if let Some(error) = error {
+            // The first error is the cause; later ones follow from it.
+            let _ = self.error.set(error);
+        }
+        self.advance(Progress::Ended);
+        self.inbox.end();
+    }
+
+    fn advance(&self, to: Progress) {
+        self.progress.send_if_modified(|now| {
+            let advances = *now != Progress::Ended && *now != to;
+            if advances {
+                *now = to;
+            }
+            advances
+        });
+    }
+
+    /// Messages left out by the broker or here.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.broker_dropped.load(Ordering::Relaxed) + self.inbox.dropped()
+    }
+
+    /// Why the stream ended, where that was an error.
+    pub(crate) fn error(&self) -> Option<&SubscribeError> {
+        self.error.get()
+    }
+
+    /// Waits for CAUGHT_UP: false where the subscription ended before.
+    pub(crate) async fn wait_caught_up(&self) -> bool {
+        let mut progress = self.progress.subscribe();
+        let settled = progress.wait_for(|now| *now != Progress::CatchingUp).await;
+        settled.is_ok_and(|now| *now == Progress::CaughtUp)
+    }
+}

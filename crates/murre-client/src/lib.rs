@@ -1,0 +1,115 @@
+//! Murre's SDK for devices and services: publish readings, subscribe to them, ask and answer, over one WebSocket
+//! connection that is made again whenever it breaks.
+//!
+//! A device:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use murre_client::{Client, Will};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = Client::builder("ws://127.0.0.1:8080/ws")
+//!         .client_id("boiler-7")
+//!         .will(Will::new("site/a/boiler/state").text("gone").retain(true))
+//!         .connect()
+//!         .await?;
+//!     loop {
+//!         client.publish("site/a/boiler/temp").json(&serde_json::json!({ "celsius": 21.4 }))?.await?;
+//!         tokio::time::sleep(Duration::from_secs(1)).await;
+//!     }
+//! }
+//! ```
+//!
+//! A subscriber:
+//!
+//! ```no_run
+//! use murre_client::{Client, From};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Reading {
+//!     celsius: f64,
+//! }
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder("ws://127.0.0.1:8080").connect().await?;
+//! let mut temperatures = client.subscribe("site/+/boiler/temp").from(From::Live).await?;
+//! while let Some(message) = temperatures.next().await {
+//!     let reading: Reading = message.decode()?;
+//!     println!("{}: {} °C", message.topic(), reading.celsius);
+//! }
+//! client.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is promised
+//! - An acknowledged publish (the default) resolves when the broker has the message; it is sent again on a new
+//!   connection until then. An unacknowledged one resolves when it is in the bounded outgoing [`Buffer`].
+//! - A subscription goes on over reconnects. What was published meanwhile is lost to [`From::Live`].
+//! - Nothing blocks the thread, every queue has a bound, and dropping any future is safe.
+//!
+//! # Layout
+//! | module | holds |
+//! |---|---|
+//! | `builder`, `client` | building a client, and its handle |
+//! | `publish`, `subscribe`, `request`, `presence`, `will`, `message`, `event` | what an application does, sends and gets |
+//! | `buffer`, `backoff`, `error` | what it can set, and what can go wrong |
+//! | `session` | the client's state over all its connections, without I/O: `outgoing`, `subscriptions`, `replies` |
+//! | `inbox`, `feed` | bounded queues from the background task to a reader |
+//! | `shared` | the session behind a lock, and the signals between handles and background task |
+//! | `task`, `dial`, `drive`, `keep_alive` | the background task: connecting, one connection, its time |
+//! | `address`, `tls`, `config`, `payload` | small helpers |
+
+mod address;
+mod backoff;
+mod buffer;
+mod builder;
+mod client;
+mod config;
+mod dial;
+mod drive;
+mod error;
+mod event;
+mod feed;
+mod inbox;
+mod keep_alive;
+mod message;
+mod outgoing;
+mod payload;
+mod presence;
+mod publish;
+mod replies;
+mod request;
+mod session;
+mod shared;
+mod subscribe;
+mod subscriptions;
+mod task;
+mod tls;
+mod will;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use backoff::Backoff;
+pub use buffer::{Buffer, WhenFull};
+pub use builder::ClientBuilder;
+pub use client::Client;
+pub use error::{
+    ClientClosed, ConnectError, DecodeError, EncodeError, PublishError, RequestError, SubscribeError,
+};
+pub use event::{Event, Events};
+pub use message::Message;
+pub use murre_protocol::{
+    Code, Format, Position, Timestamp,
+    packet::{NoticeKind, OnSlow},
+};
+pub use presence::{Presence, PresenceState, PresenceStream};
+pub use publish::{Acknowledgement, Publish, PublishBuilder, Published};
+pub use request::{Request, RequestBuilder};
+pub use subscribe::{From, SubscribeBuilder, Subscription};
+pub use will::Will;
