@@ -1,0 +1,202 @@
+//! Simulated vehicles on a closed route: a GeoJSON Point on `vehicle/<id>/position`, speed and heading on
+//! `vehicle/<id>/motion`.
+//!
+//! # Layout
+//! - [`model`]: a vehicle and its GPS receiver; pure, from a seed and time steps.
+//! - [`route`]: the route, and distances on the Earth; pure.
+//! - `pace`: when a reading is due, and how many were left out.
+//! - this file: [`Options`] and [`run`], which puts the vehicles on connections and publishes.
+
+pub mod model;
+mod pace;
+pub mod route;
+
+use std::{
+    future::Future,
+    pin::pin,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, ensure};
+use futures_util::future::{join_all, try_join_all};
+use murre_client::{Client, Event, Events, Timestamp};
+
+use crate::{model::Vehicle, pace::Pace};
+
+/// Devices that one process simulates at most.
+const DEVICES_MAX: usize = 10_000;
+/// Each device has its own connection, as real ones have, up to this many; more devices share these.
+const CONNECTIONS_MAX: usize = 50;
+/// Readings a second: a timer's resolution is a millisecond.
+const RATE_MAX: f64 = 1000.0;
+const RATE_DEFAULT: f64 = 2.0;
+
+/// What to simulate, and for which broker.
+#[derive(Debug, Clone, PartialEq, clap::Args)]
+pub struct Options {
+    /// The broker's WebSocket address
+    #[arg(long, env = "MURRE_BROKER", default_value = "ws://127.0.0.1:8080/ws", value_name = "URL")]
+    pub broker: String,
+    /// Number of vehicles, each with its own connection up to 50
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub devices: usize,
+    /// Readings a second of each vehicle: one message on each of its two topics [default: 2]
+    #[arg(long, value_name = "HZ")]
+    pub rate: Option<f64>,
+    /// The same seed gives the same trips
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { broker: "ws://127.0.0.1:8080/ws".into(), devices: 3, rate: None, seed: 1 }
+    }
+}
+
+impl Options {
+    fn period(&self) -> anyhow::Result<Duration> {
+        let rate = self.rate.unwrap_or(RATE_DEFAULT);
+        ensure!(
+            (0.001..=RATE_MAX).contains(&rate),
+            "rate is {rate} readings a second: give one from 0.001 to {RATE_MAX}"
+        );
+        Ok(Duration::from_secs_f64(1.0 / rate))
+    }
+}
+
+/// Publishes until `stop` resolves; then sends what is pending and closes the connections.
+///
+/// A vehicle drives through tunnels: readings are not waited for but kept in the client's bounded buffer while the
+/// broker is away, with the time at which they were made. What the buffer drops, and what a vehicle leaves out when it
+/// falls behind, is in the log.
+///
+/// # Errors
+/// Options out of range, or a broker that can't be reached at the start.
+pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    ensure!(
+        (1..=DEVICES_MAX).contains(&options.devices),
+        "devices is {}: give 1 to {DEVICES_MAX} vehicles",
+        options.devices
+    );
+    let period = options.period()?;
+    let vehicles: Vec<Vehicle> =
+        (0..options.devices).map(|index| Vehicle::new(options.seed, index)).collect();
+
+    let mut stop = pin!(stop);
+    let ids = vehicles.iter().take(CONNECTIONS_MAX).map(Vehicle::id);
+    let clients = tokio::select! {
+        clients = try_join_all(ids.map(|id| connect(&options.broker, id))) => clients?,
+        () = &mut stop => return Ok(()),
+    };
+    tracing::info!(vehicles = vehicles.len(), ?period, "publishing vehicle/#");
+
+    let publishing = vehicles.into_iter().zip(clients.iter().cycle());
+    let publishing = publishing.map(|(vehicle, client)| publish(client, vehicle, period));
+    let outcome = tokio::select! {
+        outcome = try_join_all(publishing) => outcome.map(drop),
+        () = stop => Ok(()),
+    };
+    let unsent: usize = join_all(clients.iter().map(Client::close)).await.into_iter().sum();
+    if unsent > 0 {
+        tracing::warn!(unsent, "closed before everything was sent");
+    }
+    outcome
+}
+
+async fn connect(broker: &str, vehicle: &str) -> anyhow::Result<Client> {
+    let client = Client::builder(broker)
+        .client_id(format!("vehicle-{vehicle}"))
+        .agent("murre gps-tracker")
+        .connect()
+        .await
+        .with_context(|| format!("vehicle {vehicle} has no connection to {broker}"))?;
+    // Ends with the client.
+    tokio::spawn(report(client.events()));
+    Ok(client)
+}
+
+/// Publishes a vehicle's readings; ends only with an error.
+async fn publish(client: &Client, mut vehicle: Vehicle, period: Duration) -> anyhow::Result<()> {
+    let position_topic = format!("vehicle/{}/position", vehicle.id());
+    let motion_topic = format!("vehicle/{}/motion", vehicle.id());
+    let mut pace = Pace::new(period);
+    loop {
+        let beat = pace.next().await;
+        if beat.skipped > 0 {
+            tracing::warn!(vehicle = vehicle.id(), skipped = beat.skipped, "fell behind: readings left out");
+        }
+        let (position, motion) = vehicle.step(beat.elapsed);
+        let time = now();
+        client.publish(&position_topic).unacknowledged().time(time).json(&position)?.await?;
+        client.publish(&motion_topic).unacknowledged().time(time).json(&motion)?.await?;
+    }
+}
+
+/// The time at the source, for readings that arrive late.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Logs what happens to a connection; ends when it is closed.
+async fn report(mut events: Events) {
+    let mut away = false;
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Connected { .. } if away => {
+                away = false;
+                tracing::info!("connected again");
+            }
+            // Once: the attempts that follow say the same.
+            Event::Disconnected { reason, .. } if !away => {
+                away = true;
+                tracing::warn!(reason, "disconnected");
+            }
+            Event::Dropped { count } => tracing::warn!(count, "the buffer was full: messages dropped"),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Args {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn the_command_line_without_flags_means_the_default_options() {
+        let args = Args::try_parse_from(["gps-tracker", "--broker", "ws://127.0.0.1:8080/ws"]).unwrap();
+        assert_eq!(args.options, Options::default());
+    }
+
+    #[tokio::test]
+    async fn a_rate_or_number_of_vehicles_out_of_range_is_refused_with_the_range() {
+        for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 1001.0] {
+            let error = run(Options { rate: Some(rate), ..Options::default() }, pending()).await.unwrap_err();
+            assert!(error.to_string().contains("from 0.001 to 1000"), "{error}");
+        }
+        for devices in [0, DEVICES_MAX + 1] {
+            let error = run(Options { devices, ..Options::default() }, pending()).await.unwrap_err();
+            assert!(error.to_string().contains("1 to 10000"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_the_run_also_while_it_connects() {
+        // A listener that accepts nothing: the handshake never gets an answer.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let broker = format!("ws://{}/ws", silent.local_addr().unwrap());
+        // Spawned, as a program that runs several of these does.
+        tokio::spawn(run(Options { broker, ..Options::default() }, ready(()))).await.unwrap().unwrap();
+    }
+}
