@@ -1,0 +1,133 @@
+// What is known of each topic: filled by every MESSAGE, read by the table a few times a second. No document.
+
+import { Rate, decimalsOf, numbersOf } from "./figures.js";
+
+const POINTS_MAX = 80; // Points of a sparkline.
+const TOPICS_MAX = 20_000; // Topics remembered; messages of further ones are only counted.
+const POINT_MS = 250; // A point stands for so long, at the newest value of that time.
+const RARE_MS = 2500; // Messages further apart than this have their rate from the time between two.
+
+/** One topic: its last message, its rate, its points. */
+export class Topic {
+  payload = undefined;
+  encoded = false; // The payload is base64, having no JSON form.
+  format = 0;
+  time = 0; // Unix milliseconds at the broker.
+  position = 0;
+  arrived = 0; // By this page's own clock, as are all the times below.
+  changed = true; // Since the table last showed it.
+  numbers = []; // Of the payload: [path, number].
+  decimals = 0;
+  points = [];
+  #interval = null;
+  #isLive = false;
+  #pointAt = -Infinity;
+  #rate = new Rate();
+
+  constructor(name) {
+    this.name = name;
+  }
+
+  /** Messages a second; null while that isn't known. */
+  rate(now) {
+    if (this.#interval === null) return null;
+    if (this.#interval > RARE_MS) return 1000 / Math.max(this.#interval, now - this.arrived);
+    return this.#rate.perSecond(now);
+  }
+
+  /** Takes a MESSAGE in. */
+  take(packet, now) {
+    this.encoded = !("payload" in packet);
+    this.payload = this.encoded ? packet.payload_base64 : packet.payload;
+    this.format = packet.format ?? 2;
+    this.time = packet.time;
+    this.position = packet.position;
+    this.changed = true;
+    if (isKept(packet)) {
+      // As old as the broker says, and no part of the rate.
+      this.arrived = now - Math.max(0, Date.now() - packet.time);
+    } else {
+      if (this.#isLive) this.#interval = now - this.arrived;
+      this.#isLive = true;
+      this.arrived = now;
+      this.#rate.count(now);
+    }
+    this.numbers = this.encoded ? [] : numbersOf(this.payload);
+    if (this.numbers.length > 0) this.#addPoint(this.numbers[0][1], now);
+  }
+
+  #addPoint(number, now) {
+    this.decimals = Math.max(this.decimals, decimalsOf(number));
+    if (now - this.#pointAt < POINT_MS) {
+      this.points[this.points.length - 1] = number;
+      return;
+    }
+    this.#pointAt = now;
+    this.points.push(number);
+    if (this.points.length > POINTS_MAX) this.points.shift();
+  }
+}
+
+/** All topics that were seen, by name. */
+export class Topics {
+  leftOut = 0; // Messages of topics past TOPICS_MAX.
+  total = new Rate();
+  #byName = new Map();
+  #sorted = [];
+  #isSorted = true;
+
+  get size() {
+    return this.#byName.size;
+  }
+
+  /** Whether a topic came since `sorted` was last asked for. */
+  get hasNew() {
+    return !this.#isSorted;
+  }
+
+  get(name) {
+    return this.#byName.get(name);
+  }
+
+  /** Takes a MESSAGE in. */
+  take(packet, now) {
+    if (!isKept(packet)) this.total.count(now);
+    let topic = this.#byName.get(packet.topic);
+    if (!topic) {
+      if (this.size >= TOPICS_MAX) {
+        this.leftOut += 1;
+        return;
+      }
+      topic = new Topic(packet.topic);
+      this.#byName.set(topic.name, topic);
+      this.#sorted.push(topic);
+      this.#isSorted = false;
+    }
+    topic.take(packet, now);
+  }
+
+  /** By name, level by level, so that each first level stands together. */
+  sorted() {
+    if (!this.#isSorted) this.#sorted.sort((a, b) => compareNames(a.name, b.name));
+    this.#isSorted = true;
+    return this.#sorted;
+  }
+}
+
+/** A kept value, sent as part of a snapshot. */
+function isKept(packet) {
+  return packet.options?.retain === true;
+}
+
+const byNumbers = new Intl.Collator("en", { numeric: true });
+
+/** Topic names in order: by level, numbers in names by size (`station/2` before `station/10`). */
+export function compareNames(a, b) {
+  const left = a.split("/");
+  const right = b.split("/");
+  for (let level = 0; level < Math.min(left.length, right.length); level++) {
+    const difference = left[level] === right[level] ? 0 : byNumbers.compare(left[level], right[level]);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length || (a < b ? -1 : 1);
+}
