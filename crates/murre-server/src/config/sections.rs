@@ -1,0 +1,199 @@
+//! What can be set, by section, with the defaults.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::human;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+const GIB: usize = 1024 * MIB;
+
+/// The whole configuration. [`Config::default`] runs a broker in memory on 127.0.0.1:8080.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// The address and the threads.
+    pub server: Server,
+    /// Where data is kept.
+    pub store: Store,
+    /// What holds for each client's session.
+    pub session: Session,
+    /// What bounds the broker's memory.
+    pub limits: Limits,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// `[server]`: the address and the threads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Server {
+    /// Address and port to listen on; port 0: a free one.
+    #[serde(deserialize_with = "human::address")]
+    pub bind: SocketAddr,
+    /// Worker threads, at most 64; 0: one for each processor.
+    #[serde(deserialize_with = "human::count")]
+    pub workers: usize,
+    /// Whether `/echo` sends back what it is sent, for checking a path through proxies.
+    #[serde(deserialize_with = "human::flag")]
+    pub echo: bool,
+    /// Browser origins that may connect, such as `https://dashboard.example`, beside the broker's own address
+    /// and localhost.
+    #[serde(deserialize_with = "human::list")]
+    pub origins: Vec<String>,
+    /// How long a connection may take to send its HTTP request; 100 ms to 1 h.
+    #[serde(with = "human::duration")]
+    pub handshake_timeout: Duration,
+    /// How long clients may take to receive what is pending when the broker stops; 0 to 1 h.
+    #[serde(with = "human::duration")]
+    pub shutdown_timeout: Duration,
+    /// The time over which clients are asked to spread their return after a stop; 0 to 1 h.
+    #[serde(with = "human::duration")]
+    pub shutdown_spread: Duration,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            workers: 0,
+            echo: false,
+            origins: Vec::new(),
+            handshake_timeout: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(10),
+            shutdown_spread: Duration::from_secs(5),
+        }
+    }
+}
+
+/// `[store]`: where data is kept.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Store {
+    /// The folder; none: in memory.
+    pub path: Option<PathBuf>,
+}
+
+/// `[session]`: what holds for each client's session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Session {
+    /// How long a client may take from its WebSocket handshake to its CONNECT; 100 ms to 1 h.
+    #[serde(with = "human::duration")]
+    pub hello_timeout: Duration,
+    /// Keep-alive of a client that doesn't ask for one; whole seconds, 1 s to `keep_alive_max`.
+    #[serde(with = "human::duration")]
+    pub keep_alive: Duration,
+    /// The longest keep-alive that is granted; a client that asks for a longer one gets this. Whole seconds,
+    /// 1 s to 7 days.
+    #[serde(with = "human::duration")]
+    pub keep_alive_max: Duration,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            hello_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(60),
+            keep_alive_max: Duration::from_secs(18 * 3600),
+        }
+    }
+}
+
+/// `[limits]`: what bounds the broker's memory. Sizes are in bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of one packet; 1 KiB to 256 MiB.
+    #[serde(with = "human::size")]
+    pub max_packet: usize,
+    /// Bytes of one WebSocket message; `max_packet` to 1 GiB.
+    #[serde(with = "human::size")]
+    pub max_message: usize,
+    /// Bytes pending for one session before its slow-consumer policy applies; 64 KiB to 1 GiB.
+    #[serde(with = "human::size")]
+    pub outbox_max: usize,
+    /// Subscriptions of one session; at least 1.
+    #[serde(deserialize_with = "human::count")]
+    pub subscriptions_max: usize,
+    /// Sessions in all; at least 1.
+    #[serde(deserialize_with = "human::count")]
+    pub sessions_max: usize,
+    /// Topics with a kept value, in all; at least 1.
+    #[serde(deserialize_with = "human::count")]
+    pub topics_max: usize,
+    /// Bytes of kept values, in all; at least 1 MiB.
+    #[serde(with = "human::size")]
+    pub kept_bytes_max: usize,
+    /// Unacknowledged messages of one subscription with `ack`; at least 1.
+    #[serde(deserialize_with = "human::count")]
+    pub inflight_max: usize,
+    /// Bytes waiting for one subscription with `ack`; at least 64 KiB.
+    #[serde(with = "human::size")]
+    pub ack_queue_bytes_max: usize,
+    /// Different filters of all subscriptions; at least 1.
+    #[serde(deserialize_with = "human::count")]
+    pub filters_max: usize,
+    /// Bytes that one session may have under way to other workers before it is read no further; at least 64 KiB.
+    #[serde(with = "human::size")]
+    pub publish_inflight_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_packet: MIB,
+            max_message: 4 * MIB,
+            outbox_max: MIB,
+            subscriptions_max: 10_000,
+            sessions_max: 100_000,
+            topics_max: 1_000_000,
+            kept_bytes_max: GIB,
+            inflight_max: 1_000,
+            ack_queue_bytes_max: 4 * MIB,
+            filters_max: 1_000_000,
+            publish_inflight_max: MIB,
+        }
+    }
+}
+
+/// `[log]`: what is logged, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Log {
+    /// A level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or several by module: `info,murre_core=debug`.
+    pub level: String,
+    /// Lines for people or for machines.
+    #[serde(deserialize_with = "human::log_format")]
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}

@@ -1,0 +1,143 @@
+//! Ranges, and what has to fit together.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use super::{
+    Config, ConfigError, Origin,
+    human::{show_duration, show_size},
+};
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+const GIB: usize = 1024 * MIB;
+const HOUR: Duration = Duration::from_secs(3600);
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Says the value of a key, as TOML writes it, and where it comes from.
+type Found<'a> = &'a dyn Fn(&str) -> (String, Origin);
+
+pub(super) fn check(config: &Config, found: Found<'_>) -> Result<(), ConfigError> {
+    let check = Check { found };
+    check.server(config)?;
+    check.session(config)?;
+    check.limits(config)?;
+    match wrong_directive(&config.log.level) {
+        None => Ok(()),
+        Some(wrong) => Err(check.refuse(
+            "log.level",
+            format!("{wrong:?} is no level; expected off, error, warn, info, debug or trace, or several by module such as info,murre_core=debug"),
+        )),
+    }
+}
+
+struct Check<'a> {
+    found: Found<'a>,
+}
+
+impl Check<'_> {
+    fn refuse(&self, key: &str, expected: String) -> ConfigError {
+        let (value, origin) = (self.found)(key);
+        ConfigError::Value { key: key.to_owned(), value, origin, expected }
+    }
+
+    fn within<T: PartialOrd + Copy>(
+        &self,
+        key: &str,
+        value: T,
+        range: RangeInclusive<T>,
+        show: impl Fn(T) -> String,
+    ) -> Result<(), ConfigError> {
+        if range.contains(&value) {
+            return Ok(());
+        }
+        Err(self.refuse(key, format!("expected {} to {}", show(*range.start()), show(*range.end()))))
+    }
+
+    fn at_least_one(&self, key: &str, value: usize) -> Result<(), ConfigError> {
+        self.within(key, value, 1..=u32::MAX as usize, |count| count.to_string())
+    }
+
+    fn server(&self, config: &Config) -> Result<(), ConfigError> {
+        let server = &config.server;
+        self.within("server.workers", server.workers, 0..=64, |count| count.to_string())?;
+        let soon = Duration::from_millis(100);
+        self.within("server.handshake_timeout", server.handshake_timeout, soon..=HOUR, show_duration)?;
+        self.within(
+            "server.shutdown_timeout",
+            server.shutdown_timeout,
+            Duration::ZERO..=HOUR,
+            show_duration,
+        )?;
+        self.within("server.shutdown_spread", server.shutdown_spread, Duration::ZERO..=HOUR, show_duration)?;
+        if let Some(wrong) = server.origins.iter().find(|origin| !is_origin(origin)) {
+            let expected = format!(
+                "{wrong:?} is no origin; expected scheme, host and port as browsers send them, such as https://dashboard.example or http://10.0.0.5:3000"
+            );
+            return Err(self.refuse("server.origins", expected));
+        }
+        match &config.store.path {
+            Some(path) if path.as_os_str().is_empty() => Err(self.refuse(
+                "store.path",
+                "expected a folder, or no such key to keep everything in memory".to_owned(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn session(&self, config: &Config) -> Result<(), ConfigError> {
+        let session = &config.session;
+        let second = Duration::from_secs(1);
+        self.within(
+            "session.hello_timeout",
+            session.hello_timeout,
+            Duration::from_millis(100)..=HOUR,
+            show_duration,
+        )?;
+        self.within("session.keep_alive_max", session.keep_alive_max, second..=7 * 24 * HOUR, show_duration)?;
+        self.within("session.keep_alive", session.keep_alive, second..=session.keep_alive_max, |value| {
+            let of = if value == session.keep_alive_max { " (session.keep_alive_max)" } else { "" };
+            show_duration(value) + of
+        })?;
+        for (key, value) in
+            [("session.keep_alive", session.keep_alive), ("session.keep_alive_max", session.keep_alive_max)]
+        {
+            if value.subsec_nanos() != 0 {
+                return Err(self.refuse(key, "expected whole seconds".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn limits(&self, config: &Config) -> Result<(), ConfigError> {
+        let limits = &config.limits;
+        self.within("limits.max_packet", limits.max_packet, KIB..=256 * MIB, show_size)?;
+        self.within("limits.max_message", limits.max_message, limits.max_packet..=GIB, |value| {
+            let of = if value == limits.max_packet { " (limits.max_packet)" } else { "" };
+            show_size(value) + of
+        })?;
+        self.within("limits.outbox_max", limits.outbox_max, 64 * KIB..=GIB, show_size)?;
+        self.within("limits.ack_queue_bytes_max", limits.ack_queue_bytes_max, 64 * KIB..=GIB, show_size)?;
+        self.within("limits.publish_inflight_max", limits.publish_inflight_max, 64 * KIB..=GIB, show_size)?;
+        self.within("limits.kept_bytes_max", limits.kept_bytes_max, MIB..=1024 * GIB, show_size)?;
+        self.at_least_one("limits.subscriptions_max", limits.subscriptions_max)?;
+        self.at_least_one("limits.sessions_max", limits.sessions_max)?;
+        self.at_least_one("limits.topics_max", limits.topics_max)?;
+        self.at_least_one("limits.inflight_max", limits.inflight_max)?;
+        self.at_least_one("limits.filters_max", limits.filters_max)
+    }
+}
+
+/// The part of `level` that is neither a level nor `module=level`. The logger itself would take a mistyped level
+/// for a module's name and log nothing.
+fn wrong_directive(level: &str) -> Option<&str> {
+    level.split(',').map(str::trim).find(|directive| {
+        let level = directive.rsplit('=').next().unwrap_or_default();
+        directive.starts_with('=') || !LEVELS.contains(&level.to_lowercase().as_str())
+    })
+}
+
+/// Whether `text` is `http(s)://host[:port]` and no more, as browsers write an origin.
+fn is_origin(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ']))
+}

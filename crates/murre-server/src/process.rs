@@ -1,0 +1,174 @@
+//! What all workers of a broker share.
+
+use std::{
+    collections::hash_map::RandomState,
+    hash::BuildHasher,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use actix_rt::ArbiterHandle;
+use murre_core::{
+    actor::{Directory, WorkerAddress},
+    counters::Counters,
+    embedded::Embedded,
+    hub::{Hub, HubSetup, Identity},
+    ids::WorkerId,
+    limits::Limits,
+    placement::{Placement, SHARDS_DEFAULT},
+    shard,
+    worker::Worker,
+};
+use parking_lot::Mutex;
+
+use crate::{clock::Clock, config::Config, websocket::AllowedOrigins, websocket::origin::OwnHost};
+
+/// A broker's shared parts. Workers register here as their threads start.
+pub(crate) struct Process {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) origins: AllowedOrigins,
+    placement: Placement,
+    limits: Arc<Limits>,
+    identity: Arc<Identity>,
+    counters: Vec<Arc<Counters>>,
+    clients: shard::Directory,
+    started: AtomicUsize,
+    registering: Mutex<Vec<(WorkerId, WorkerAddress, ArbiterHandle)>>,
+    workers: OnceLock<(Directory, Vec<ArbiterHandle>)>,
+    stopping: AtomicBool,
+}
+
+impl Process {
+    /// A process of `workers` workers.
+    pub(crate) fn new(
+        config: Config,
+        workers: usize,
+        own_host: OwnHost,
+    ) -> Result<Arc<Self>, crate::ServeError> {
+        let origins = AllowedOrigins::own(own_host).and_listed(&config.server.origins);
+        let origins = origins.map_err(|why| crate::ServeError::Origins(why.to_string()))?;
+        let placement = Placement { shards: SHARDS_DEFAULT, workers: workers as u8, seed: random() };
+        let identity = Identity {
+            epoch: format!("{:016x}", random()),
+            server: concat!("murre/", env!("CARGO_PKG_VERSION")).to_owned(),
+            seed: random(),
+        };
+        Ok(Arc::new(Self {
+            limits: Arc::new(limits(&config, workers)),
+            clock: Clock::start(),
+            origins,
+            placement,
+            identity: Arc::new(identity),
+            counters: (0..workers).map(|_| Arc::default()).collect(),
+            clients: Arc::default(),
+            started: AtomicUsize::new(0),
+            registering: Mutex::default(),
+            workers: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+            config,
+        }))
+    }
+
+    /// The next worker's number; none when all have started, so one of them must have died.
+    pub(crate) fn next_worker(&self) -> Option<WorkerId> {
+        let number = self.started.fetch_add(1, SeqCst);
+        (number < self.counters.len()).then_some(WorkerId(number as u8))
+    }
+
+    /// A worker's parts.
+    pub(crate) fn make_worker(&self, worker: WorkerId) -> Worker<Embedded> {
+        let counters = self.counters.get(worker.index()).cloned().unwrap_or_default();
+        let (placement, limits) = (self.placement, self.limits.clone());
+        let engine = Embedded::new(worker, placement, &limits, counters.clone(), &self.clients);
+        let identity = self.identity.clone();
+        Worker::new(worker, Hub::new(HubSetup { worker, placement, limits, identity, counters }), engine)
+    }
+
+    /// A worker can be sent to. When the last one registers, all can.
+    pub(crate) fn register(&self, worker: WorkerId, address: WorkerAddress, arbiter: ArbiterHandle) {
+        let mut registering = self.registering.lock();
+        registering.push((worker, address, arbiter));
+        if registering.len() == self.counters.len() {
+            // threads start in any order
+            registering.sort_by_key(|(worker, ..)| *worker);
+            let (addresses, arbiters) =
+                registering.drain(..).map(|(_, address, arbiter)| (address, arbiter)).unzip();
+            let _ = self.workers.set((Directory::new(addresses), arbiters));
+        }
+    }
+
+    /// Where workers are sent to; none until all have started, and nothing is accepted before.
+    pub(crate) fn workers(&self) -> Option<&Directory> {
+        self.workers.get().map(|(directory, _)| directory)
+    }
+
+    /// Runs something on every worker's thread.
+    pub(crate) fn on_all_workers(&self, act: impl Fn() + Send + Clone + 'static) {
+        for arbiter in self.workers.get().map(|(_, arbiters)| arbiters.as_slice()).unwrap_or_default() {
+            arbiter.spawn_fn(act.clone());
+        }
+    }
+
+    /// Marks the broker as one that is going away.
+    pub(crate) fn set_stopping(&self) {
+        self.stopping.store(true, SeqCst);
+    }
+
+    /// Whether connections are welcome.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.workers.get().is_some() && !self.stopping.load(SeqCst)
+    }
+
+    /// Sessions that are open, on all workers.
+    pub(crate) fn sessions(&self) -> u64 {
+        self.counters.iter().map(|counters| counters.sessions.value()).sum()
+    }
+
+    /// Every counter, summed over the workers.
+    pub(crate) fn counters(&self) -> Vec<(&'static str, &'static str, &'static str, u64)> {
+        let mut sums = Counters::default().all();
+        for counters in &self.counters {
+            for (sum, (.., value)) in sums.iter_mut().zip(counters.all()) {
+                sum.3 = sum.3.wrapping_add(value);
+            }
+        }
+        sums.push(("clients", "gauge", " Client ids that are online.", self.clients.len() as u64));
+        sums
+    }
+
+    /// Clients' return after a shutdown is spread over this.
+    pub(crate) fn shutdown_spread(&self) -> Duration {
+        self.config.server.shutdown_spread
+    }
+}
+
+/// The core's limits, with what is bounded in all shared out to workers and shards.
+fn limits(config: &Config, workers: usize) -> Limits {
+    let limits = &config.limits;
+    let shards = usize::from(SHARDS_DEFAULT);
+    Limits {
+        max_packet: limits.max_packet,
+        max_message: limits.max_message,
+        outbox_max: limits.outbox_max,
+        subscriptions_max: limits.subscriptions_max,
+        sessions_max: limits.sessions_max.div_ceil(workers),
+        topics_max: limits.topics_max.div_ceil(shards),
+        kept_bytes_max: limits.kept_bytes_max.div_ceil(shards),
+        filters_max: limits.filters_max.div_ceil(workers),
+        inflight_max: limits.inflight_max,
+        ack_queue_bytes_max: limits.ack_queue_bytes_max,
+        publish_inflight_max: limits.publish_inflight_max,
+        hello_timeout: config.session.hello_timeout,
+        keep_alive: config.session.keep_alive,
+        keep_alive_max: config.session.keep_alive_max,
+    }
+}
+
+/// A number that nobody can foresee, from the operating system by way of the standard library's hash keys.
+fn random() -> u64 {
+    RandomState::new().hash_one(std::process::id())
+}

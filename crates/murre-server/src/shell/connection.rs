@@ -1,0 +1,294 @@
+//! A session that owns its socket: one future for each.
+//!
+//! It polls readable, writable and woken. A session that is not to be read polls no read, so TCP slows its
+//! client down; a full socket still reads.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+use actix_rt::{
+    net::ActixStream,
+    time::{Sleep, sleep},
+};
+use murre_core::{
+    hub::{self, Farewell},
+    ids::SessionKey,
+    session::Close,
+};
+use murre_protocol::Codec;
+
+use super::{
+    runtime::{Link, Local},
+    socket::{Read, Socket},
+};
+use crate::websocket::{Event, MessageKind, close};
+
+/// How long a client may take to receive what is pending, and to answer a close.
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a client may take to end its side once it has been sent the close frame.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+/// The close code that is never sent: the client has ended its side without a close frame.
+const NO_CLOSE_FRAME: u16 = 1006;
+
+/// A session and its socket.
+pub(crate) struct Connection<IO> {
+    local: Local,
+    key: SessionKey,
+    link: Rc<SocketLink<IO>>,
+    /// The same, as the worker knows it.
+    shared: Rc<dyn Link>,
+    state: State,
+    /// Bounds the time of closing.
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+/// The socket, where the worker can reach it to send at the end of a turn.
+struct SocketLink<IO> {
+    key: SessionKey,
+    socket: RefCell<Socket<IO>>,
+    /// Whether the socket takes no more; its task waits until it does.
+    blocked: Cell<bool>,
+    /// Whether messages go out; false once the connection closes.
+    open: Cell<bool>,
+}
+
+impl<IO: ActixStream> SocketLink<IO> {
+    /// Fills the socket from the outbox and writes. Ready when nothing waits on either side.
+    fn poll_write(&self, local: &Local, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut socket = self.socket.borrow_mut();
+        let key = self.key;
+        self.blocked.set(true);
+        loop {
+            let mut took = false;
+            while socket.wants_frames()
+                && let Some((kind, block)) =
+                    local.peek_hub(|hub| Some((frame_kind(hub, key), hub.take(key)?)))
+            {
+                socket.send_block(kind, block);
+                took = true;
+            }
+            if !took && socket.is_flushed() {
+                self.blocked.set(false);
+                return Poll::Ready(Ok(()));
+            }
+            ready!(socket.poll_write(cx, |block| local.sent(key, block)))?;
+        }
+    }
+}
+
+impl<IO: ActixStream> Link for SocketLink<IO> {
+    fn flush(&self, local: &Local) -> bool {
+        if self.blocked.get() || !self.open.get() {
+            // its task comes by itself
+            return true;
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        matches!(self.poll_write(local, &mut cx), Poll::Ready(Ok(())))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Messages go both ways.
+    Open,
+    /// What is pending goes out, then the close frame.
+    Draining,
+    /// The close frame goes out; `linger` says whether the client has yet to end its side.
+    Closing { linger: bool },
+    /// The client's side is awaited, so that it can read all that was sent.
+    Lingering,
+}
+
+/// What came of a client's bytes that ends the session.
+enum Ending {
+    Closed { code: Option<u16> },
+    HalfClosed,
+    Failed(crate::websocket::DecodeError),
+}
+
+impl<IO: ActixStream + 'static> Connection<IO> {
+    /// A connection for a session that the hub has opened.
+    pub(crate) fn new(local: Local, key: SessionKey, socket: Socket<IO>) -> Self {
+        let (socket, blocked, open) = (RefCell::new(socket), Cell::new(false), Cell::new(true));
+        let link = Rc::new(SocketLink { key, socket, blocked, open });
+        Self { local, key, shared: link.clone(), link, state: State::Open, deadline: None }
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>) -> Option<Ending> {
+        let mut scratch = self.local.take_scratch();
+        let ending = self.read_into(cx, &mut scratch);
+        self.local.give_scratch(scratch);
+        ending
+    }
+
+    fn read_into(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Option<Ending> {
+        let Self { local, key, link, .. } = self;
+        let mut closed = None;
+        let read = link.socket.borrow_mut().poll_read(cx, scratch, |event| match event {
+            Event::Message { kind, bytes } => local.with_hub(|now, hub, out| {
+                hub.receive(now, *key, message_kind(kind), &bytes, out);
+                hub.status(*key).wants_read
+            }),
+            Event::Ping(_) => {
+                local.with_hub(|now, hub, _| hub.heard(now, *key));
+                true
+            }
+            Event::Pong => true,
+            Event::Close { code, .. } => {
+                closed = Some(code);
+                false
+            }
+        });
+        match (closed, read) {
+            (Some(code), _) => Some(Ending::Closed { code }),
+            (None, Poll::Ready(Read::Ended)) => Some(Ending::HalfClosed),
+            (None, Poll::Ready(Read::Failed(error))) => Some(Ending::Failed(error)),
+            (None, Poll::Ready(Read::More)) => {
+                // one read a turn: others are waiting too
+                cx.waker().wake_by_ref();
+                None
+            }
+            (None, Poll::Pending) => None,
+        }
+    }
+
+    fn end(&mut self, ending: Ending) {
+        let key = self.key;
+        match ending {
+            Ending::Closed { code } => {
+                let said = matches!(code, Some(1000 | 1001));
+                let farewell = if said { Farewell::Said } else { Farewell::Lost };
+                self.local.with_hub(|now, hub, out| hub.closed(now, key, farewell, out));
+                self.link.socket.borrow_mut().send_close(close::echo_code(code), "");
+                self.close(State::Closing { linger: false });
+            }
+            Ending::HalfClosed => {
+                // answers to what came before still go out
+                self.local.with_hub(|now, hub, out| hub.half_closed(now, key, out));
+                self.local.finish();
+            }
+            Ending::Failed(error) => {
+                let reason = error.to_string();
+                self.local.with_hub(|now, hub, out| hub.fail(now, key, error.close_code(), &reason, out));
+            }
+        }
+    }
+
+    fn close(&mut self, state: State) {
+        self.state = state;
+        self.link.open.set(false);
+        let timeout = if state == State::Lingering { LINGER_TIMEOUT } else { CLOSING_TIMEOUT };
+        self.deadline = Some(Box::pin(sleep(timeout)));
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.link.poll_write(&self.local, cx)
+    }
+
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.state {
+            State::Open => self.poll_open(cx),
+            State::Draining => {
+                ready!(self.poll_write(cx))?;
+                let close = self.local.peek_hub(|hub| hub.status(self.key)).close;
+                let Close { code, reason } = close.unwrap_or(Close { code: 1001, reason: String::new() });
+                if code != NO_CLOSE_FRAME {
+                    self.link.socket.borrow_mut().send_close(code, &reason);
+                }
+                self.state = State::Closing { linger: code != NO_CLOSE_FRAME };
+                Poll::Ready(Ok(()))
+            }
+            State::Closing { linger } => {
+                ready!(self.poll_write(cx))?;
+                ready!(self.link.socket.borrow_mut().poll_shutdown(cx))?;
+                if !linger {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+                }
+                self.close(State::Lingering);
+                Poll::Ready(Ok(()))
+            }
+            State::Lingering => {
+                let mut scratch = self.local.take_scratch();
+                let ended = self.link.socket.borrow_mut().poll_discard(cx, &mut scratch);
+                self.local.give_scratch(scratch);
+                ended.map(|()| Err(io::ErrorKind::ConnectionAborted.into()))
+            }
+        }
+    }
+
+    /// Reads and writes once. Ready when the state has changed.
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let key = self.key;
+        self.local.peek_hub(|hub| hub.attend(key));
+        let status = self.local.peek_hub(|hub| hub.status(key));
+        if status.wants_read
+            && status.close.is_none()
+            && let Some(ending) = self.read(cx)
+        {
+            self.end(ending);
+        }
+        self.local.finish_if_full();
+        if self.state == State::Open && self.local.peek_hub(|hub| hub.status(key)).close.is_some() {
+            self.close(State::Draining);
+        }
+        if self.state != State::Open {
+            return Poll::Ready(Ok(()));
+        }
+        match self.poll_write(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<IO: ActixStream + 'static> Future for Connection<IO> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        this.local.set_shell(this.key, cx.waker(), Some(&this.shared));
+        loop {
+            match this.poll_step(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => break,
+            }
+        }
+        if let Some(deadline) = &mut this.deadline {
+            return deadline.as_mut().poll(cx);
+        }
+        Poll::Pending
+    }
+}
+
+impl<IO> Drop for Connection<IO> {
+    fn drop(&mut self) {
+        let key = self.key;
+        self.local.forget_shell(key);
+        for block in self.link.socket.borrow_mut().take_blocks() {
+            self.local.sent(key, block);
+        }
+        self.local.with_hub(|now, hub, out| hub.closed(now, key, Farewell::Lost, out));
+    }
+}
+
+fn message_kind(kind: MessageKind) -> hub::MessageKind {
+    match kind {
+        MessageKind::Text => hub::MessageKind::Text,
+        MessageKind::Binary => hub::MessageKind::Binary,
+    }
+}
+
+fn frame_kind(hub: &hub::Hub, key: SessionKey) -> MessageKind {
+    match hub.codec(key) {
+        Codec::Json => MessageKind::Text,
+        Codec::MessagePack => MessageKind::Binary,
+    }
+}

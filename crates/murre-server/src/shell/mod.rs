@@ -1,0 +1,19 @@
+//! The shells: what stands between the core's plain structs and sockets, threads and clocks.
+//!
+//! | module | is |
+//! |---|---|
+//! | `runtime` | a worker's core with its sessions' wakers: one for each thread |
+//! | `turn` | the task that finishes a worker's work at the end of the event loop's turn, and keeps its timers |
+//! | `socket` | a WebSocket on a socket: frames in, frames out, both closing directions |
+//! | `connection` | a session that owns its socket |
+//! | `echo` | `/echo`: every message back over the same WebSocket layer |
+//! | `upgrade` | upgrade requests to connections |
+//! | `local` | a session of this process, for HTTP |
+
+pub(crate) mod connection;
+pub(crate) mod echo;
+pub(crate) mod local;
+pub(crate) mod runtime;
+pub(crate) mod socket;
+mod turn;
+pub(crate) mod upgrade;

@@ -1,0 +1,284 @@
+//! A worker's core on its thread, with the wakers of its sessions.
+
+use std::{
+    cell::{OnceCell, RefCell},
+    mem,
+    rc::Rc,
+    sync::Arc,
+    task::Waker,
+};
+
+use actix_rt::Arbiter;
+use murre_core::{
+    actor::{Inbox, WorkerAddress},
+    embedded::Embedded,
+    engine::{Input, Outputs},
+    hub::Hub,
+    ids::SessionKey,
+    now::{Now, Tick},
+    outbox::Block,
+    worker::{Wants, Worker},
+};
+
+use super::turn;
+use crate::process::Process;
+
+thread_local! {
+    static LOCAL: OnceCell<Local> = const { OnceCell::new() };
+}
+
+/// Bytes that one read takes at most.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// A worker's core. Everything on its thread that has to do with the broker goes through it.
+pub(crate) struct Runtime {
+    worker: Worker<Embedded>,
+    process: Arc<Process>,
+    wants: Wants,
+    /// By the session's slot.
+    shells: Vec<Option<Shell>>,
+    turn: Option<Waker>,
+    /// Whether the turn's end has something to do.
+    pub(super) touched: bool,
+    scratch: Option<Box<[u8]>>,
+    /// A list to use again.
+    woken: Vec<SessionKey>,
+}
+
+/// What is known of a session's shell.
+struct Shell {
+    key: SessionKey,
+    waker: Waker,
+    link: Option<Rc<dyn Link>>,
+}
+
+/// A socket that can be written to without its task being polled.
+pub(super) trait Link {
+    /// Sends what waits for the session. False where the task has to go on with it.
+    fn flush(&self, local: &Local) -> bool;
+}
+
+/// Messages are handed on and sent when they come to this, although the turn is not over: so a subscriber's outbox
+/// is filled by what its socket doesn't take, not by what nobody has tried to send.
+const PENDING_BYTES_MAX: usize = 64 * 1024;
+
+/// A handle on the thread's worker.
+#[derive(Clone)]
+pub(crate) struct Local(Rc<RefCell<Runtime>>);
+
+impl Local {
+    /// The thread's worker, started on first use: the server makes its services anew for each address that it
+    /// listens on.
+    pub(crate) fn on_this_thread(process: &Arc<Process>) -> Self {
+        LOCAL.with(|local| local.get_or_init(|| Self::start(process)).clone())
+    }
+
+    /// The thread's worker, if one was started.
+    pub(crate) fn current() -> Option<Self> {
+        LOCAL.with(|local| local.get().cloned())
+    }
+
+    fn start(process: &Arc<Process>) -> Self {
+        let Some(id) = process.next_worker() else {
+            // half a broker would lose readings without a word
+            tracing::error!("a worker thread died; the broker ends");
+            std::process::exit(70);
+        };
+        let runtime = Runtime {
+            worker: process.make_worker(id),
+            process: process.clone(),
+            wants: Wants::default(),
+            shells: Vec::new(),
+            turn: None,
+            touched: false,
+            scratch: None,
+            woken: Vec::new(),
+        };
+        let local = Self(Rc::new(RefCell::new(runtime)));
+        process.register(id, WorkerAddress::start(&local), Arbiter::current());
+        actix_rt::spawn(turn::keep(local.clone()));
+        local
+    }
+
+    /// Lets the hub do something; what follows from it is done at the end of the turn.
+    pub(crate) fn with_hub<R>(&self, act: impl FnOnce(Now, &mut Hub, &mut Outputs) -> R) -> R {
+        let mut runtime = self.0.borrow_mut();
+        let now = runtime.process.clock.now();
+        let result = runtime.worker.with_hub(|hub, out| act(now, hub, out));
+        runtime.touch();
+        result
+    }
+
+    /// A block went out, or never will.
+    pub(crate) fn sent(&self, key: SessionKey, block: Block) {
+        let mut runtime = self.0.borrow_mut();
+        let follows = runtime.worker.with_hub(|hub, out| {
+            hub.sent(key, block, out);
+            !out.is_empty()
+        });
+        if follows {
+            runtime.touch();
+        }
+    }
+
+    /// Looks at the hub, or takes from it, where nothing follows.
+    pub(crate) fn peek_hub<R>(&self, act: impl FnOnce(&mut Hub) -> R) -> R {
+        self.0.borrow_mut().worker.with_hub(|hub, _| act(hub))
+    }
+
+    /// Notes whom to wake for a session, and what can send for it.
+    pub(super) fn set_shell(&self, key: SessionKey, waker: &Waker, link: Option<&Rc<dyn Link>>) {
+        let shells = &mut self.0.borrow_mut().shells;
+        let slot = key.slot as usize;
+        if shells.len() <= slot {
+            shells.resize_with(slot + 1, || None);
+        }
+        if let Some(entry) = shells.get_mut(slot) {
+            match entry {
+                Some(shell) if shell.key == key && shell.waker.will_wake(waker) => {}
+                _ => *entry = Some(Shell { key, waker: waker.clone(), link: link.cloned() }),
+            }
+        }
+    }
+
+    /// Forgets the shell of a session that is gone.
+    pub(super) fn forget_shell(&self, key: SessionKey) {
+        let mut runtime = self.0.borrow_mut();
+        let entry =
+            runtime.shells.get_mut(key.slot as usize).filter(|e| e.as_ref().is_some_and(|s| s.key == key));
+        let shell = entry.and_then(Option::take);
+        // what it owns may look for the worker as it goes
+        drop(runtime);
+        drop(shell);
+    }
+
+    /// The buffer that reads go to; the one who takes it gives it back.
+    pub(crate) fn take_scratch(&self) -> Box<[u8]> {
+        let scratch = self.0.borrow_mut().scratch.take();
+        scratch.unwrap_or_else(|| vec![0; SCRATCH_BYTES].into_boxed_slice())
+    }
+
+    /// Gives the buffer back.
+    pub(crate) fn give_scratch(&self, scratch: Box<[u8]>) {
+        self.0.borrow_mut().scratch = Some(scratch);
+    }
+
+    /// Does all that can be done on this worker, and sends what came of it.
+    pub(crate) fn finish(&self) {
+        let mut woken = self.0.borrow_mut().finish();
+        for key in woken.drain(..) {
+            let (alarmed, link) = {
+                let mut runtime = self.0.borrow_mut();
+                let alarmed = runtime.worker.hub.attend(key);
+                let shell = runtime.shells.get(key.slot as usize).and_then(Option::as_ref);
+                (alarmed, shell.filter(|shell| shell.key == key).and_then(|shell| shell.link.clone()))
+            };
+            let sent = !alarmed && link.is_some_and(|link| link.flush(self));
+            if !sent {
+                self.0.borrow().wake(key);
+            }
+        }
+        self.0.borrow_mut().woken = woken;
+    }
+
+    /// Hands on and sends what has come together, if it is much.
+    pub(super) fn finish_if_full(&self) {
+        if self.0.borrow().worker.hub.pending_bytes() >= PENDING_BYTES_MAX {
+            self.finish();
+        }
+    }
+
+    /// What all workers share.
+    pub(crate) fn process(&self) -> Arc<Process> {
+        self.0.borrow().process.clone()
+    }
+
+    /// Says farewell to this worker's clients.
+    pub(crate) fn shut_down(&self) {
+        let spread = self.process().shutdown_spread();
+        self.with_hub(|now, hub, out| hub.shut_down(now, spread, out));
+    }
+
+    /// What the turn's task does: see [`turn::keep`].
+    pub(super) fn with_runtime<R>(&self, act: impl FnOnce(&mut Runtime) -> R) -> R {
+        act(&mut self.0.borrow_mut())
+    }
+}
+
+impl Runtime {
+    /// There is something to do at the turn's end.
+    fn touch(&mut self) {
+        if !mem::replace(&mut self.touched, true)
+            && let Some(turn) = &self.turn
+        {
+            turn.wake_by_ref();
+        }
+    }
+
+    /// Notes whom to wake for the turn's end.
+    pub(super) fn set_turn(&mut self, waker: &Waker) {
+        self.turn = Some(waker.clone());
+    }
+
+    /// What was put off until now.
+    pub(super) fn begin_turn(&mut self) {
+        self.touched = false;
+        if mem::take(&mut self.wants.again) {
+            let now = self.process.clock.now();
+            self.worker.turn(now);
+        }
+    }
+
+    /// What time makes due, if it is time; says when to come again.
+    pub(super) fn tick(&mut self) -> Option<Tick> {
+        if self.worker.next_due().is_some_and(|due| due <= self.process.clock.now().tick) {
+            let now = self.process.clock.now();
+            self.worker.tick(now);
+            self.touch();
+        }
+        self.worker.next_due()
+    }
+
+    /// The clock that ticks are of.
+    pub(super) fn clock(&self) -> crate::clock::Clock {
+        self.process.clock
+    }
+
+    fn finish(&mut self) -> Vec<SessionKey> {
+        let now = self.process.clock.now();
+        self.worker.finish(now, &mut self.wants);
+        if !self.wants.sent.is_empty() {
+            let workers = self.process.workers();
+            for (worker, input) in self.wants.sent.drain(..) {
+                if let Some(workers) = workers {
+                    workers.send(worker, input);
+                }
+            }
+        }
+        if self.wants.again {
+            self.touch();
+        }
+        let spare = mem::take(&mut self.woken);
+        mem::replace(&mut self.wants.woken, spare)
+    }
+
+    fn wake(&self, key: SessionKey) {
+        if let Some(Some(shell)) = self.shells.get(key.slot as usize)
+            && shell.key == key
+        {
+            shell.waker.wake_by_ref();
+        }
+    }
+}
+
+impl Inbox for Local {
+    fn take(&self, input: Input) {
+        {
+            let mut runtime = self.0.borrow_mut();
+            let now = runtime.process.clock.now();
+            runtime.worker.take(now, input);
+            runtime.touch();
+        }
+        self.finish_if_full();
+    }
+}

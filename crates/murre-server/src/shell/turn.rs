@@ -1,0 +1,41 @@
+//! The end of the event loop's turn.
+//!
+//! Sessions that read in one turn leave their publishes with the hub; this task, woken by the first of them and
+//! run after the last, takes them all through the shards at once. So many publishers' messages reach a subscriber
+//! in one write.
+
+use std::{
+    future::{Future as _, poll_fn},
+    pin::Pin,
+    task::Poll,
+};
+
+use actix_rt::time::{Instant, Sleep, sleep_until};
+
+use super::runtime::Local;
+
+/// Keeps a worker's turns and timers until its thread ends.
+pub(super) async fn keep(local: Local) {
+    let mut timer: Option<(Instant, Pin<Box<Sleep>>)> = None;
+    loop {
+        poll_fn(|cx| {
+            let touched = local.with_runtime(|runtime| {
+                runtime.set_turn(cx.waker());
+                runtime.touched
+            });
+            let rung = timer.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(cx).is_ready());
+            if touched || rung { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        let due = local.with_runtime(|runtime| {
+            runtime.begin_turn();
+            runtime.tick().map(|due| Instant::from_std(runtime.clock().instant(due)))
+        });
+        local.finish();
+        if due != timer.as_ref().map(|(at, _)| *at) {
+            timer = due.map(|at| (at, Box::pin(sleep_until(at))));
+        }
+        // those that were woken go first
+        actix_rt::task::yield_now().await;
+    }
+}
