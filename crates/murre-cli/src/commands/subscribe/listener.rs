@@ -1,0 +1,127 @@
+//! Several subscriptions as one stream, with what happens to their connections told on standard error.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_util::{Stream, StreamExt, stream::SelectAll};
+use murre_client::{Client, Event, Events, From, Message, Subscription};
+
+use crate::{broker::BrokerFlags, failure::Failure};
+
+/// Each subscription has a connection of its own: where output is slow, reading pauses, and the broker decides by
+/// the subscription's policy what a slow reader gets.
+pub(super) struct Listener {
+    clients: Vec<Client>,
+    feeds: SelectAll<Feed>,
+}
+
+impl Listener {
+    /// Listens to nothing yet.
+    pub(super) fn new() -> Self {
+        Self { clients: Vec::new(), feeds: SelectAll::new() }
+    }
+
+    /// Listens to `filter` too.
+    ///
+    /// # Errors
+    /// No broker, or one that refuses.
+    pub(super) async fn add(
+        &mut self,
+        broker: &BrokerFlags,
+        filter: &str,
+        from: From,
+    ) -> Result<(), Failure> {
+        let client = broker.connect().await?;
+        let events = client.events();
+        let subscription = client.subscribe(filter).from(from).backpressure().await?;
+        self.clients.push(client);
+        self.feeds.push(Feed {
+            subscription,
+            connection: Connection { events, is_lost: false },
+            is_over: false,
+        });
+        Ok(())
+    }
+
+    /// The next message. Cancellation safe.
+    ///
+    /// # Errors
+    /// A subscription has ended.
+    pub(super) async fn next(&mut self) -> Result<Message, Failure> {
+        let ended = || Failure::Failed("there is nothing more to listen to".to_owned());
+        self.feeds.next().await.unwrap_or_else(|| Err(ended()))
+    }
+
+    /// Ends all subscriptions, and says what didn't come through.
+    pub(super) async fn close(self) {
+        let dropped: u64 = self.feeds.iter().map(|feed| feed.subscription.dropped()).sum();
+        if dropped > 0 {
+            eprintln!("murre: {dropped} messages were left out, as output was not taken fast enough");
+        }
+        for client in self.clients {
+            client.close().await;
+        }
+    }
+}
+
+/// A subscription's messages, then once why it ended.
+struct Feed {
+    subscription: Subscription,
+    connection: Connection,
+    is_over: bool,
+}
+
+impl Stream for Feed {
+    type Item = Result<Message, Failure>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        self.connection.poll(context);
+        match self.subscription.poll_next_unpin(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(message)) => Poll::Ready(Some(Ok(message))),
+            Poll::Ready(None) => {
+                self.is_over = true;
+                let ended = || {
+                    Failure::Failed(format!(
+                        "the subscription to {:?} ended",
+                        Subscription::filter(&self.subscription)
+                    ))
+                };
+                Poll::Ready(Some(Err(self.subscription.error().cloned().map_or_else(ended, Failure::from))))
+            }
+        }
+    }
+}
+
+/// Tells when the connection is lost, when it is back, and what the broker has to say.
+struct Connection {
+    events: Events,
+    is_lost: bool,
+}
+
+impl Connection {
+    fn poll(&mut self, context: &mut Context<'_>) {
+        while let Poll::Ready(Some(event)) = self.events.poll_next_unpin(context) {
+            match event {
+                Event::Disconnected { reason, retry_in: Some(_), .. } if !self.is_lost => {
+                    self.is_lost = true;
+                    eprintln!("murre: the connection is lost ({reason}); trying again");
+                }
+                Event::Connected { .. } if self.is_lost => {
+                    self.is_lost = false;
+                    eprintln!("murre: the connection is back");
+                }
+                Event::Notice { reason, filter, .. } => {
+                    let about = filter.map(|filter| format!(" about {filter}")).unwrap_or_default();
+                    eprintln!("murre: the broker says{about}: {reason}");
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The `murre` command: the broker, a demonstration of it, and tools to publish, to listen and to measure.
+//!
+//! # Layout
+//! | module | holds |
+//! |---|---|
+//! | `args` | the command line: commands, and values such as rates and durations |
+//! | `commands` | what each command does, a file each, with its flags |
+//! | `output` | standard output: lines for people and for machines, colours, a closed pipe |
+//! | `payload` | payloads out of what a person typed |
+//! | `broker` | the flags that say which broker, and the connection to it |
+//! | `configuration` | the flags that set the broker's configuration, and reading it |
+//! | `logging` | what of the broker's log is shown, and how |
+//! | `failure` | what can go wrong, and the exit codes |
+
+mod args;
+mod broker;
+mod commands;
+mod configuration;
+mod failure;
+mod logging;
+mod output;
+mod payload;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    match commands::run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
