@@ -36,7 +36,8 @@ fn append(bytes: &mut Vec<u8>, part: &[u8]) -> Span {
 /// Publishes of one worker's sessions for the shards of one worker, in the order in which they came.
 #[derive(Debug, Default)]
 pub struct PublishBatch {
-    bytes: Vec<u8>,
+    topics: String,
+    payloads: Vec<u8>,
     entries: Vec<PublishEntry>,
     options: Vec<PublishOptions<'static>>,
 }
@@ -64,15 +65,16 @@ impl PublishBatch {
             self.options.push(options);
             self.options.len() as u32 - 1
         });
-        let topic = append(&mut self.bytes, topic.as_bytes());
-        let payload = append(&mut self.bytes, content.payload);
+        let span = Span { start: self.topics.len() as u32, len: topic.len() as u32 };
+        self.topics.push_str(topic);
+        let payload = append(&mut self.payloads, content.payload);
         let Origin { session, id } = origin;
         self.entries.push(PublishEntry {
             hash,
             id,
             session,
             format: content.format,
-            topic,
+            topic: span,
             payload,
             options,
         });
@@ -80,7 +82,7 @@ impl PublishBatch {
 
     /// Bytes of topics and payloads.
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.topics.len() + self.payloads.len()
     }
 
     /// Whether nothing is in it.
@@ -95,12 +97,12 @@ impl PublishBatch {
 
     /// An entry's topic.
     pub fn topic(&self, entry: &PublishEntry) -> &str {
-        self.bytes.get(entry.topic.range()).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("")
+        self.topics.get(entry.topic.range()).unwrap_or_default()
     }
 
     /// An entry's payload.
     pub fn payload(&self, entry: &PublishEntry) -> &[u8] {
-        self.bytes.get(entry.payload.range()).unwrap_or_default()
+        self.payloads.get(entry.payload.range()).unwrap_or_default()
     }
 
     /// An entry's options.
@@ -110,8 +112,10 @@ impl PublishBatch {
 
     /// Empties it; its memory stays for the next use, up to a bound.
     pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.shrink_to(SPARE_BYTES_MAX);
+        self.topics.clear();
+        self.topics.shrink_to(SPARE_BYTES_MAX);
+        self.payloads.clear();
+        self.payloads.shrink_to(SPARE_BYTES_MAX);
         self.entries.clear();
         self.options.clear();
     }
@@ -251,10 +255,15 @@ impl MessageBatch {
         self.bytes.get(entry.tail.range()).unwrap_or_default()
     }
 
-    /// A message's topic.
+    /// A message's topic, as its bytes of UTF-8.
     #[inline]
+    pub fn topic_bytes(&self, entry: &MessageEntry) -> &[u8] {
+        self.bytes.get(entry.topic.range()).unwrap_or_default()
+    }
+
+    /// A message's topic.
     pub fn topic(&self, entry: &MessageEntry) -> &str {
-        self.bytes.get(entry.topic.range()).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("")
+        std::str::from_utf8(self.topic_bytes(entry)).unwrap_or_default()
     }
 
     /// The message as a packet's content, borrowed; its options are cloned.

@@ -52,12 +52,14 @@ impl Block {
 pub struct Pool {
     spare: Vec<Vec<u8>>,
     spare_max: usize,
+    /// Where a packet is written before its length is known.
+    scratch: Vec<u8>,
 }
 
 impl Pool {
     /// A pool that keeps at most `spare_max` blocks.
     pub fn new(spare_max: usize) -> Self {
-        Self { spare: Vec::new(), spare_max }
+        Self { spare: Vec::new(), spare_max, scratch: Vec::new() }
     }
 
     /// A block with room for `wanted` bytes at least.
@@ -140,11 +142,14 @@ impl Outbox {
 
     /// Appends any other packet.
     pub fn packet(&mut self, pool: &mut Pool, packet: &BrokerPacket<'_>) {
-        let mut bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut pool.scratch);
         self.codec.write_broker(packet, &mut bytes);
         let block = self.room(pool, bytes.len());
         block.0.extend_from_slice(&bytes);
         self.waiting += bytes.len();
+        bytes.clear();
+        bytes.shrink_to(BLOCK_BYTES);
+        pool.scratch = bytes;
     }
 
     /// The last block, or a new one where it has no room for `wanted` bytes.

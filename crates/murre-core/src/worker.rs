@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::{
     batch::MessageBatch,
     embedded::{give_credit, hubs_of},
-    engine::{Engine, Input, Outputs},
+    engine::{Engine, EngineInput, Input, Outputs},
     hub::Hub,
     ids::{SessionKey, WorkerId},
     now::{Now, Tick},
@@ -22,6 +22,8 @@ pub struct Worker<E> {
     engine: E,
     out: Outputs,
     local: VecDeque<Input>,
+    /// Bytes of other workers' publishes whose messages have not been handed on.
+    taken_bytes: usize,
 }
 
 /// What a worker wants done by its shell.
@@ -38,7 +40,7 @@ pub struct Wants {
 impl<E: Engine> Worker<E> {
     /// Puts a hub and an engine part together.
     pub fn new(id: WorkerId, hub: Hub, engine: E) -> Self {
-        Self { id, hub, engine, out: Outputs::default(), local: VecDeque::new() }
+        Self { id, hub, engine, out: Outputs::default(), local: VecDeque::new(), taken_bytes: 0 }
     }
 
     /// The engine part, to look at.
@@ -52,12 +54,25 @@ impl<E: Engine> Worker<E> {
         act(&mut self.hub, &mut self.out)
     }
 
+    /// Whether [`Self::finish`] has something to do.
+    pub fn has_work(&self) -> bool {
+        !self.out.is_empty() || self.hub.has_publishes()
+    }
+
     /// Takes an input from another worker.
     pub fn take(&mut self, now: Now, input: Input) {
+        if let Input::Engine(EngineInput::Publish { batch, .. }) = &input {
+            self.taken_bytes += batch.len();
+        }
         match input {
             Input::Hub(input) => self.hub.handle(now, input, &mut self.out),
             Input::Engine(input) => self.engine.handle(now, input, &mut self.out),
         }
+    }
+
+    /// Bytes of messages that [`Self::finish`] would hand on or let be sent: where they are many, it is time for it.
+    pub fn pending_bytes(&self) -> usize {
+        self.hub.pending_bytes() + self.taken_bytes
     }
 
     /// Does what was put off until the event loop has had a turn, then all that follows.
@@ -93,6 +108,7 @@ impl<E: Engine> Worker<E> {
             }
         }
         self.hub.take_fresh_bytes();
+        self.taken_bytes = 0;
         wants.woken.append(&mut self.out.woken);
         wants.again |= !self.out.later.is_empty();
     }

@@ -60,7 +60,7 @@ impl Hub {
         let me = self.worker.bit();
         let (mut delivered, mut bytes) = (0, 0);
         for entry in batch.entries().iter().filter(|entry| entry.hubs & me != 0) {
-            let topic = batch.topic(entry);
+            let topic = batch.topic_bytes(entry);
             let mut encoded = Encoded::new(batch, entry);
             let from = 1 << (entry.position.shard() & 63);
             let receivers = self.routes.receivers(entry.hash, topic, &self.index, &self.subscriptions);

@@ -288,6 +288,11 @@ impl Hub {
         std::mem::take(&mut self.fresh_bytes)
     }
 
+    /// Whether publishes wait to be handed on.
+    pub fn has_publishes(&self) -> bool {
+        self.publishing.iter().any(|waiting| !waiting.batch.is_empty())
+    }
+
     /// Bytes of messages put into outboxes, and of publishes that wait for this worker's shards.
     pub fn pending_bytes(&self) -> usize {
         self.fresh_bytes + self.publishing.get(self.worker.index()).map_or(0, |own| own.batch.len())
@@ -313,14 +318,14 @@ impl Hub {
 
     /// What the shell has to know.
     pub fn status(&mut self, key: SessionKey) -> Status {
-        let limits = self.limits.clone();
-        let Some(slot) = self.slot_mut(key) else {
+        let Self { sessions, limits, .. } = self;
+        let Some(slot) = sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
             return Status { wants_read: false, close: Some(Close { code: 1001, reason: String::new() }) };
         };
         if let Phase::Closing(close) = &slot.session.phase {
             return Status { wants_read: false, close: Some(close.clone()) };
         }
-        let wants_read = wants_read(slot, &limits);
+        let wants_read = wants_read(slot, limits);
         let paused = !wants_read && !slot.session.paused;
         slot.session.paused = !wants_read;
         slot.session.unread |= !wants_read;
@@ -328,6 +333,11 @@ impl Hub {
             self.counters.paused.add(1);
         }
         Status { wants_read, close: None }
+    }
+
+    /// Whether the session takes another message now; a shell that was told no keeps what it has read.
+    pub fn takes_more(&self, key: SessionKey) -> bool {
+        self.slot(key).is_some_and(|slot| !slot.session.is_closing() && wants_read(slot, &self.limits))
     }
 
     /// Something that the engine tells.

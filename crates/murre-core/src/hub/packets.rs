@@ -35,10 +35,15 @@ impl Hub {
         loop {
             match codec.client_packet(rest, max_packet) {
                 Ok(None) => return,
-                Ok(Some((packet, behind))) => {
-                    if matches!(packet, ClientPacket::Publish(_)) && self.is_announcing(key) {
+                Ok(Some((ClientPacket::Publish(publish), behind))) if self.is_open(key) => {
+                    if self.is_announcing(key) {
                         return self.keep_for_later(key, rest);
                     }
+                    rest = behind;
+                    self.publish(key, publish, out);
+                    continue;
+                }
+                Ok(Some((packet, behind))) => {
                     rest = behind;
                     self.packet(now, key, packet, out);
                 }
@@ -53,6 +58,11 @@ impl Hub {
                 _ => return,
             }
         }
+    }
+
+    #[inline]
+    fn is_open(&self, key: SessionKey) -> bool {
+        self.slot(key).is_some_and(|slot| slot.session.is_open())
     }
 
     #[inline]

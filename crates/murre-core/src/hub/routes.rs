@@ -51,7 +51,7 @@ impl Routes {
     pub(super) fn receivers(
         &mut self,
         hash: u64,
-        topic: &str,
+        topic: &[u8],
         index: &FilterIndex<u32>,
         subscriptions: &Slab<Subscription>,
     ) -> &[Receiver] {
@@ -60,12 +60,15 @@ impl Routes {
             self.receivers = 0;
         }
         let generation = self.generation;
-        let found =
-            self.known.entry(hash, |known| known.hash == hash && *known.topic == *topic, |known| known.hash);
+        let found = self.known.entry(
+            hash,
+            |known| known.hash == hash && known.topic.as_bytes() == topic,
+            |known| known.hash,
+        );
         let known = found
             .or_insert_with(|| Known {
                 hash,
-                topic: topic.into(),
+                topic: std::str::from_utf8(topic).unwrap_or_default().into(),
                 generation: generation.wrapping_sub(1),
                 receivers: Vec::new(),
             })
@@ -74,9 +77,10 @@ impl Routes {
             self.receivers -= known.receivers.len();
             known.generation = generation;
             known.receivers.clear();
+            let Known { topic, receivers, .. } = known;
             index.for_each_match(topic, |place| {
                 if let Some(subscription) = subscriptions.get(*place as usize) {
-                    known.receivers.push(Receiver {
+                    receivers.push(Receiver {
                         session: subscription.session,
                         place: *place,
                         sub: subscription.sub,

@@ -73,20 +73,33 @@ pub(crate) async fn last_value(request: HttpRequest) -> Result<HttpResponse, Pro
     found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("the topic {topic} has no value")))
 }
 
-/// `GET /topics?filter=`: which topics there are, with their last values, as JSON.
+/// `GET /topics?filter=&limit=`: which topics there are, as JSON.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ListQuery {
     filter: Option<String>,
+    limit: Option<usize>,
 }
+
+/// Topics of one answer, where the request names no limit.
+const LIST_DEFAULT: usize = 10_000;
+/// Topics of one answer at most: what an answer takes of memory is bounded.
+const LIST_MAX: usize = 100_000;
 
 pub(crate) async fn list(
     request: HttpRequest,
     query: web::Query<ListQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let filter = query.into_inner().filter.unwrap_or_else(|| "#".to_owned());
+    let ListQuery { filter, limit } = query.into_inner();
+    let filter = filter.unwrap_or_else(|| "#".to_owned());
+    let limit = limit.unwrap_or(LIST_DEFAULT).min(LIST_MAX);
     let mut topics = Vec::new();
+    let mut found = 0;
     snapshot(&request, &filter, Codec::MessagePack, |packet| {
         if let BrokerPacket::Message { message, .. } = packet {
+            found += 1;
+            if topics.len() >= limit {
+                return;
+            }
             topics.push(serde_json::json!({
                 "topic": message.topic,
                 "format": message.format.number(),
@@ -98,7 +111,7 @@ pub(crate) async fn list(
     })
     .await?;
     topics.sort_by(|a, b| a["topic"].as_str().cmp(&b["topic"].as_str()));
-    Ok(HttpResponse::Ok().json(serde_json::json!({ "topics": topics })))
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "topics": topics, "count": found })))
 }
 
 /// The topic in the path, which may have encoded characters.

@@ -131,20 +131,23 @@ impl<IO: ActixStream + 'static> Connection<IO> {
     fn read_into(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Option<Ending> {
         let Self { local, key, link, .. } = self;
         let mut closed = None;
-        let read = link.socket.borrow_mut().poll_read(cx, scratch, |event| match event {
-            Event::Message { kind, bytes } => local.with_hub(|now, hub, out| {
-                hub.receive(now, *key, message_kind(kind), &bytes, out);
-                hub.status(*key).wants_read
-            }),
-            Event::Ping(_) => {
-                local.with_hub(|now, hub, _| hub.heard(now, *key));
-                true
-            }
-            Event::Pong => true,
-            Event::Close { code, .. } => {
-                closed = Some(code);
-                false
-            }
+        // one look at the clock and one way to the hub for all that a read brings
+        let read = local.with_hub(|now, hub, out| {
+            link.socket.borrow_mut().poll_read(cx, scratch, |event| match event {
+                Event::Message { kind, bytes } => {
+                    hub.receive(now, *key, message_kind(kind), &bytes, out);
+                    hub.takes_more(*key)
+                }
+                Event::Ping(_) => {
+                    hub.heard(now, *key);
+                    true
+                }
+                Event::Pong => true,
+                Event::Close { code, .. } => {
+                    closed = Some(code);
+                    false
+                }
+            })
         });
         match (closed, read) {
             (Some(code), _) => Some(Ending::Closed { code }),

@@ -40,6 +40,8 @@ pub(crate) struct Runtime {
     turn: Option<Waker>,
     /// Whether the turn's end has something to do.
     pub(super) touched: bool,
+    /// When the turn's task comes by itself, since time makes something due.
+    due: Option<Tick>,
     scratch: Option<Box<[u8]>>,
     /// A list to use again.
     woken: Vec<SessionKey>,
@@ -91,6 +93,7 @@ impl Local {
             shells: Vec::new(),
             turn: None,
             touched: false,
+            due: None,
             scratch: None,
             woken: Vec::new(),
         };
@@ -105,18 +108,21 @@ impl Local {
         let mut runtime = self.0.borrow_mut();
         let now = runtime.process.clock.now();
         let result = runtime.worker.with_hub(|hub, out| act(now, hub, out));
-        runtime.touch();
+        let earlier = match (runtime.worker.hub.next_due(), runtime.due) {
+            (Some(due), Some(known)) => due < known,
+            (due, _) => due.is_some(),
+        };
+        if runtime.worker.has_work() || earlier {
+            runtime.touch();
+        }
         result
     }
 
     /// A block went out, or never will.
     pub(crate) fn sent(&self, key: SessionKey, block: Block) {
         let mut runtime = self.0.borrow_mut();
-        let follows = runtime.worker.with_hub(|hub, out| {
-            hub.sent(key, block, out);
-            !out.is_empty()
-        });
-        if follows {
+        runtime.worker.with_hub(|hub, out| hub.sent(key, block, out));
+        if runtime.worker.has_work() {
             runtime.touch();
         }
     }
@@ -236,7 +242,8 @@ impl Runtime {
             self.worker.tick(now);
             self.touch();
         }
-        self.worker.next_due()
+        self.due = self.worker.next_due();
+        self.due
     }
 
     /// The clock that ticks are of.

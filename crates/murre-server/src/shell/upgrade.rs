@@ -1,6 +1,6 @@
 //! Upgrade requests to connections: every request with `Upgrade: websocket` comes here, whatever its path.
 
-use std::{future::Ready, sync::Arc};
+use std::{future::Ready, sync::Arc, time::Duration};
 
 use actix_codec::Framed;
 use actix_http::{Request, StatusCode, h1};
@@ -8,6 +8,7 @@ use actix_rt::net::{ActixStream, TcpStream};
 use actix_service::{Service, ServiceFactory};
 use murre_core::session::SessionKind;
 use murre_protocol::{Codec, SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK};
+use socket2::{SockRef, TcpKeepalive};
 
 use super::{connection::Connection, echo::Echo, runtime::Local, socket::Socket};
 use crate::{
@@ -17,6 +18,13 @@ use crate::{
         handshake::{Accepted, UpgradeRequest, judge},
     },
 };
+
+/// The system asks after a silent peer this long after it was last heard.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+/// And this often again.
+const PROBE_INTERVAL: Duration = Duration::from_secs(15);
+/// A socket that takes nothing for so long is given up, also where its client asked for no keep-alive.
+const TAKES_NOTHING_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// The subprotocols that this broker speaks.
 pub(crate) const SUBPROTOCOLS: [&str; 2] = [SUBPROTOCOL_MSGPACK, SUBPROTOCOL_JSON];
@@ -121,10 +129,20 @@ impl UpgradeService {
         let mut socket = Socket::new(io, websocket_limits(&self.process), Vec::new(), answer);
         actix_rt::spawn(async move {
             let answered = std::future::poll_fn(|cx| socket.poll_write(cx, |_| {}));
-            let _ = actix_rt::time::timeout(std::time::Duration::from_secs(2), answered).await;
+            let _ = actix_rt::time::timeout(Duration::from_secs(2), answered).await;
             let _ = std::future::poll_fn(|cx| socket.poll_shutdown(cx)).await;
         });
     }
+}
+
+/// Sets what the system does for a session's socket by itself.
+fn prepare(stream: &TcpStream) {
+    // a socket that can't be told is still a socket
+    let _ = stream.set_nodelay(true);
+    let socket = SockRef::from(stream);
+    let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_INTERVAL);
+    let _ = socket.set_tcp_keepalive(&probes);
+    let _ = socket.set_tcp_user_timeout(Some(TAKES_NOTHING_MAX));
 }
 
 impl Service<(Request, Framed<TcpStream, h1::Codec>)> for UpgradeService {
@@ -136,7 +154,7 @@ impl Service<(Request, Framed<TcpStream, h1::Codec>)> for UpgradeService {
 
     /// The connection runs as a task of its own, so that nothing of the HTTP dispatcher stays alive behind it.
     fn call(&self, (request, framed): (Request, Framed<TcpStream, h1::Codec>)) -> Self::Future {
-        let _ = framed.io_ref().set_nodelay(true);
+        prepare(framed.io_ref());
         self.start(&request, framed);
         std::future::ready(Ok(()))
     }
