@@ -1,0 +1,174 @@
+//! A running broker.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::{DEADLINE, binary};
+
+/// Bytes of the log that are kept for a failed test.
+const LOG_MAX: usize = 256 * 1024;
+const ANNOUNCEMENT: &str = "listening on http://";
+
+/// A broker of the test's own, on a free port, in a folder of its own. It ends with this value; when the test
+/// failed, what the broker wrote is shown.
+#[derive(Debug)]
+pub struct Broker {
+    process: Option<Child>,
+    address: SocketAddr,
+    log: Arc<Mutex<String>>,
+    // Removed when the broker is gone.
+    _folder: TempDir,
+}
+
+impl Broker {
+    /// Starts a broker with the defaults.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// Starts a broker with some keys of its configuration set: `("session.hello_timeout", "200ms")`.
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the broker");
+        let mut process = command(&["serve", "--bind", "127.0.0.1:0"])
+            .envs(settings.iter().map(|(key, value)| (variable(key), value)))
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} can't be started: {error}", binary::murre().display()));
+        let log = Arc::default();
+        let (found, addresses) = mpsc::channel();
+        collect(process.stdout.take(), &log, &found);
+        collect(process.stderr.take(), &log, &found);
+        drop(found);
+        // The channel ends before the deadline when the process does.
+        let Ok(address) = addresses.recv_timeout(DEADLINE) else {
+            process.kill().ok();
+            panic!("the broker didn't say `{ANNOUNCEMENT}…`; it said:\n{}", log.lock().unwrap());
+        };
+        Self { process: Some(process), address, log, _folder: folder }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// An address under `http://` on it; `path` begins with a slash.
+    pub fn http(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Its endpoint for clients.
+    pub fn ws(&self) -> String {
+        format!("ws://{}/ws", self.address)
+    }
+
+    /// Bytes of memory that it holds (resident).
+    pub fn memory(&self) -> u64 {
+        let id = self.process.as_ref().expect("the broker runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the broker runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux says VmRSS");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("KiB") * 1024
+    }
+
+    /// Asks it to stop, as a service manager does.
+    pub fn terminate(&self) {
+        let process = self.process.as_ref().expect("the broker runs");
+        kill_process(Pid::from_child(process), Signal::TERM).expect("the broker runs");
+    }
+
+    /// Waits until it has ended by itself; fails the test when it doesn't.
+    pub fn wait(mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("the broker runs");
+        let id = Pid::from_child(&process);
+        let (done, ended) = mpsc::channel();
+        thread::spawn(move || done.send(process.wait()));
+        let Ok(status) = ended.recv_timeout(DEADLINE) else {
+            kill_process(id, Signal::KILL).ok();
+            panic!("the broker did not end");
+        };
+        status.expect("the process can be waited for")
+    }
+
+    /// What it wrote up to now, standard output and error.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().ok();
+            process.wait().ok();
+        }
+        if thread::panicking() {
+            eprintln!("---- the broker's log:\n{}----", self.log());
+        }
+    }
+}
+
+/// The command `murre` with no configuration but what the test gives it.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary::murre());
+    command.args(arguments).stdin(Stdio::null()).env("NO_COLOR", "1");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("MURRE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a command to its end and gives what it wrote; ends it, and fails the test, when it takes too long.
+pub fn output(command: &mut Command) -> Output {
+    let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("murre starts");
+    let id = Pid::from_child(&process);
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || done.send(process.wait_with_output()));
+    let Ok(output) = ended.recv_timeout(DEADLINE) else {
+        kill_process(id, Signal::KILL).ok();
+        panic!("{command:?} did not end");
+    };
+    output.expect("the process can be waited for")
+}
+
+/// `session.hello_timeout` is `MURRE__SESSION__HELLO_TIMEOUT` in the environment.
+fn variable(key: &str) -> String {
+    format!("MURRE__{}", key.replace('.', "__").to_uppercase())
+}
+
+/// Reads a stream of the broker to its end, on a thread of its own: a full pipe would stop the broker.
+fn collect(
+    stream: Option<impl Read + Send + 'static>,
+    log: &Arc<Mutex<String>>,
+    found: &mpsc::Sender<SocketAddr>,
+) {
+    let (log, found) = (Arc::clone(log), found.clone());
+    let lines = BufReader::new(stream.expect("a piped stream")).lines();
+    thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            if let Some(address) = announced(&line) {
+                found.send(address).ok();
+            }
+            let mut log = log.lock().unwrap();
+            if log.len() < LOG_MAX {
+                log.push_str(&line);
+                log.push('\n');
+            }
+        }
+    });
+}
+
+fn announced(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(ANNOUNCEMENT)?;
+    let end = rest.find(|character: char| !(character.is_ascii_digit() || ".:".contains(character)));
+    rest[..end.unwrap_or(rest.len())].trim_end_matches(['.', ':']).parse().ok()
+}

@@ -1,0 +1,40 @@
+//! End-to-end tests of the murre binary: each test starts a broker of its own on a free port, talks to it over real
+//! connections, and ends it. What is here knows the wire protocol by its document alone, and none of the broker's
+//! crates.
+//!
+//! # Layout
+//! | module | holds |
+//! |---|---|
+//! | [`binary`] | finding the binary, or building it once |
+//! | [`broker`] | a running broker: its addresses, its log, its end |
+//! | [`client`] | a client in MessagePack that waits for what a test expects |
+//! | [`packet`] | packets as values, written and read |
+//! | [`raw`] | a socket that sends any bytes: bad handshakes, bad frames, half-closed connections |
+//! | [`frame`] | WebSocket frames, right and wrong ones |
+//! | [`http`] | HTTP requests and Server-Sent Events |
+//!
+//! Everything here panics with what it was waiting for and what came instead: a failed test shows that, and the
+//! broker's log. Nothing waits for a duration; [`DEADLINE`] only bounds how long a failure takes.
+
+// This whole crate is a test.
+#![allow(clippy::unwrap_used)]
+
+pub mod binary;
+pub mod broker;
+pub mod client;
+pub mod frame;
+pub mod http;
+pub mod packet;
+pub mod raw;
+
+use std::time::Duration;
+
+pub use broker::Broker;
+pub use client::Client;
+pub use frame::Frame;
+pub use packet::{Kind, Message, Packet};
+pub use raw::RawSocket;
+pub use serde_json::json;
+
+/// How long a test waits for anything before it fails.
+pub const DEADLINE: Duration = Duration::from_secs(20);

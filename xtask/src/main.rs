@@ -1,0 +1,52 @@
+//! The project's own tasks: `cargo xtask <task>`.
+//!
+//! # Layout
+//! | module | holds |
+//! |---|---|
+//! | `test` | every test: cargo, Node, Python, each against the real binary |
+//! | `tidy` | what the repository itself must keep to |
+//! | `shell` | starting other programs, and saying which |
+
+mod shell;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+The project's own tasks.
+
+Usage: cargo xtask <task>
+
+Tasks:
+  test [cargo|node|python]...   run every test, or those of the runners named
+  tidy                          check what the repository itself must keep to
+  ci                            formatting, lints, documentation, tidy and every test, as CI has them
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let (task, rest) = arguments.split_first().map_or(("help", [].as_slice()), |(task, rest)| (task, rest));
+    match task {
+        "test" => test::run(rest),
+        "tidy" => tidy::run(),
+        "ci" => shell::run(&mut shell::in_repository(".ci/run")),
+        "help" | "-h" | "--help" => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        unknown => bail!("there is no task {unknown:?}; the tasks are test, tidy and ci"),
+    }
+}
