@@ -20,7 +20,7 @@ use crate::{
     now::{Now, Tick},
     placement::Placement,
     shard::{ClientEvent, Directory, Intake, Refusal, Shard, TopicSlot, Will, message_options},
-    snapshot::Snapshot,
+    snapshot::{Slicing, Snapshot},
 };
 
 /// One worker's part of the embedded engine.
@@ -206,8 +206,9 @@ impl Embedded {
         };
         let mut values = self.batch();
         let Some(snapshot) = self.snapshots.get_mut(&id) else { return };
-        let slice = snapshot.slice(now, id, &mut self.shards, &self.placement, &mut values);
-        let slice = slice.with(id, self.worker, values);
+        let slicing = Slicing::new(now, id, &self.placement, &mut values);
+        let progress = snapshot.slice(&mut self.shards, slicing);
+        let slice = progress.with(id, self.worker, values);
         if slice.done {
             self.snapshots.remove(&id);
         }

@@ -140,6 +140,13 @@ impl Outbox {
         self.waiting += block.0.len() - before;
     }
 
+    /// Appends MESSAGEs that are written already, in this outbox's encoding.
+    #[inline]
+    pub fn messages(&mut self, pool: &mut Pool, written: &[u8]) {
+        self.room(pool, written.len()).0.extend_from_slice(written);
+        self.waiting += written.len();
+    }
+
     /// Appends any other packet.
     pub fn packet(&mut self, pool: &mut Pool, packet: &BrokerPacket<'_>) {
         let mut bytes = std::mem::take(&mut pool.scratch);

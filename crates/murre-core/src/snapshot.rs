@@ -58,38 +58,27 @@ impl Snapshot {
     }
 
     /// Walks on until the slice is full, and says which shards are through.
-    pub fn slice(
-        &mut self,
-        now: Now,
-        id: SnapshotId,
-        shards: &mut [Shard],
-        placement: &Placement,
-        values: &mut MessageBatch,
-    ) -> Progress {
-        let mut progress = Progress::default();
-        let mut topics_left = SLICE_TOPICS;
+    pub fn slice(&mut self, shards: &mut [Shard], mut slicing: Slicing<'_>) -> Progress {
         while let Some(shard) = shards.get_mut(self.at) {
             if self.exact {
-                self.look_up(now, id, shard, placement, values);
+                slicing.look_up(&self.filter, shard);
             } else {
-                let walk = self.cursor.take();
-                let walk = walk
+                let walk = self
+                    .cursor
+                    .take()
                     .unwrap_or_else(|| Walk { began: shard.position(), cursor: shard.topics.open_cursor() });
-                let (through, looked_at) =
-                    self.walk(now, id, &walk, shard, topics_left, values, &mut progress);
-                topics_left = topics_left.saturating_sub(looked_at);
-                if !through {
+                if !slicing.walk(&self.filter, &walk, shard) {
                     self.cursor = Some(walk);
-                    return progress;
+                    return slicing.progress;
                 }
                 shard.topics.close_cursor(walk.cursor);
-                progress.overtaken = false;
+                slicing.progress.overtaken = false;
             }
-            progress.finished.push(shard.position());
+            slicing.progress.finished.push(shard.position());
             self.at += 1;
         }
-        progress.done = true;
-        progress
+        slicing.progress.done = true;
+        slicing.progress
     }
 
     /// Ends it early.
@@ -98,61 +87,58 @@ impl Snapshot {
             shard.topics.close_cursor(walk.cursor);
         }
     }
+}
 
-    fn look_up(
-        &self,
-        now: Now,
-        id: SnapshotId,
-        shard: &Shard,
-        placement: &Placement,
-        values: &mut MessageBatch,
-    ) {
-        let topic = self.filter.as_str();
-        let hash = placement.topic_hash(topic);
-        if placement.shard(hash) != shard.number() {
+/// One slice in the making.
+pub struct Slicing<'a> {
+    now: Now,
+    id: SnapshotId,
+    placement: &'a Placement,
+    values: &'a mut MessageBatch,
+    /// Topics that it may still look at.
+    topics_left: usize,
+    progress: Progress,
+}
+
+impl<'a> Slicing<'a> {
+    /// A slice of `id`, to be filled into `values`.
+    pub fn new(now: Now, id: SnapshotId, placement: &'a Placement, values: &'a mut MessageBatch) -> Self {
+        Self { now, id, placement, values, topics_left: SLICE_TOPICS, progress: Progress::default() }
+    }
+
+    fn look_up(&mut self, filter: &TopicFilter<'_>, shard: &Shard) {
+        let hash = self.placement.topic_hash(filter.as_str());
+        if self.placement.shard(hash) != shard.number() {
             return;
         }
-        let topic = shard.topics.find(hash, topic).and_then(|slot| shard.topics.topic(slot));
-        if let Some(topic) = topic.filter(|topic| topic.value.kept && !topic.value.is_expired(now.wall)) {
-            values.push(hash, id.worker.bit(), value_message(topic, true));
+        let topic = shard.topics.find(hash, filter.as_str()).and_then(|slot| shard.topics.topic(slot));
+        if let Some(topic) = topic.filter(|topic| topic.value.kept && !topic.value.is_expired(self.now.wall))
+        {
+            self.values.push(hash, self.id.worker.bit(), value_message(topic, true));
         }
     }
 
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "one loop's state, taken apart so that the borrows are clear"
-    )]
-    fn walk(
-        &self,
-        now: Now,
-        id: SnapshotId,
-        walk: &Walk,
-        shard: &mut Shard,
-        topics_max: usize,
-        values: &mut MessageBatch,
-        progress: &mut Progress,
-    ) -> (bool, usize) {
-        let mut looked_at = 0;
-        let through = shard.topics.advance(&walk.cursor, topics_max, |topic| {
-            if values.len() >= SLICE_BYTES {
+    /// Walks on over a shard's topics; true when it is through.
+    fn walk(&mut self, filter: &TopicFilter<'_>, walk: &Walk, shard: &mut Shard) -> bool {
+        shard.topics.advance(&walk.cursor, self.topics_left, |topic| {
+            if self.values.len() >= SLICE_BYTES {
                 return false;
             }
-            looked_at += 1;
+            self.topics_left -= 1;
             let overtaken = topic.value.position > walk.began;
-            progress.overtaken = overtaken;
-            if self.wants(now, topic, overtaken) {
+            self.progress.overtaken = overtaken;
+            if self.wants(filter, topic, overtaken) {
                 // what was published after the snapshot began is a live message, told late
-                values.push(0, id.worker.bit(), value_message(topic, !overtaken));
+                self.values.push(0, self.id.worker.bit(), value_message(topic, !overtaken));
             }
             true
-        });
-        (through, looked_at)
+        })
     }
 
-    fn wants(&self, now: Now, topic: &Topic, overtaken: bool) -> bool {
+    fn wants(&self, filter: &TopicFilter<'_>, topic: &Topic, overtaken: bool) -> bool {
         let shown = topic.value.kept || overtaken;
         shown
-            && !topic.value.is_expired(now.wall)
-            && TopicName::parse(&*topic.name).is_ok_and(|name| self.filter.matches(&name))
+            && !topic.value.is_expired(self.now.wall)
+            && TopicName::parse(&*topic.name).is_ok_and(|name| filter.matches(&name))
     }
 }

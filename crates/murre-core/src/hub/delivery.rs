@@ -1,14 +1,10 @@
-//! Messages into outboxes, and what happens when one is full.
+//! Messages into outboxes.
 
 use std::sync::atomic::Ordering::AcqRel;
 
-use murre_protocol::{
-    Code, Codec, Position,
-    codec::HasOptions,
-    packet::{BrokerPacket, Notice, NoticeKind, OnSlow},
-};
+use murre_protocol::{Position, packet::OnSlow};
 
-use super::{Hub, Slot, wake};
+use super::{Hub, Slot, run::Run, wake};
 use crate::{
     batch::{MessageBatch, MessageEntry},
     embedded::give_credit,
@@ -17,34 +13,6 @@ use crate::{
     now::Now,
     session::Offer,
 };
-
-/// A message's tail in both encodings; the second is made when the first JSON client wants it.
-struct Encoded<'a> {
-    batch: &'a MessageBatch,
-    entry: &'a MessageEntry,
-    json: Option<(Vec<u8>, HasOptions)>,
-}
-
-impl<'a> Encoded<'a> {
-    fn new(batch: &'a MessageBatch, entry: &'a MessageEntry) -> Self {
-        Self { batch, entry, json: None }
-    }
-
-    #[inline]
-    fn tail(&mut self, codec: Codec) -> (&[u8], HasOptions) {
-        match codec {
-            Codec::MessagePack => (self.batch.tail(self.entry), self.entry.has_options),
-            Codec::Json => {
-                let (tail, has_options) = self.json.get_or_insert_with(|| {
-                    let mut tail = Vec::new();
-                    let has_options = Codec::Json.message_tail(&self.batch.message(self.entry), &mut tail);
-                    (tail, has_options)
-                });
-                (tail, *has_options)
-            }
-        }
-    }
-}
 
 impl Hub {
     /// Takes a batch that other hubs take too.
@@ -58,50 +26,60 @@ impl Hub {
     /// Delivers the messages of a batch that this hub has subscribers for.
     pub fn deliver(&mut self, now: Now, batch: &MessageBatch, out: &mut Outputs) {
         let me = self.worker.bit();
-        let (mut delivered, mut bytes) = (0, 0);
-        for entry in batch.entries().iter().filter(|entry| entry.hubs & me != 0) {
-            let topic = batch.topic_bytes(entry);
-            let mut encoded = Encoded::new(batch, entry);
-            let from = 1 << (entry.position.shard() & 63);
-            let receivers = self.routes.receivers(entry.hash, topic, &self.index, &self.subscriptions);
-            for receiver in receivers {
-                if receiver.live & from == 0 {
-                    // its snapshot of this shard is still under way, and has the topic at its newest
-                    continue;
-                }
-                let Some(slot) = self.sessions.get_mut(receiver.session as usize) else { continue };
-                let (tail, has_options) = encoded.tail(slot.outbox.codec());
-                if receiver.ack || !slot.outbox.fits(tail.len(), self.limits.outbox_max) {
-                    self.special.push(*receiver);
-                    continue;
-                }
-                slot.outbox.message(&mut self.pool, receiver.sub, has_options, tail);
-                delivered += 1;
-                bytes += tail.len();
-                wake(slot, out);
-            }
-            if !self.special.is_empty() {
-                delivered += self.deliver_special(entry, &mut encoded, out);
-            }
+        let mut rest = batch.entries();
+        while let Some(run) = Run::first(batch, rest, std::mem::take(&mut self.scratch)) {
+            rest = rest.get(run.entries().len()..).unwrap_or_default();
+            let wanted = run.entries().first().is_some_and(|entry| entry.hubs & me != 0);
+            self.scratch = if wanted { self.deliver_run(run, out) } else { run.into_scratch() };
         }
         self.deliver_shares(batch, out);
-        self.counters.delivered.add(delivered);
-        self.counters.delivered_bytes.add(bytes as u64);
-        self.fresh_bytes += bytes;
         self.end_slow(now, out);
     }
 
-    /// Delivers a message to those of its receivers that need more than a copy: acknowledged subscriptions, and
+    /// Delivers a run to its topic's subscribers; gives the memory that it used back.
+    fn deliver_run(&mut self, mut run: Run<'_>, out: &mut Outputs) -> Vec<u8> {
+        let Some(first) = run.entries().first() else { return run.into_scratch() };
+        let from = 1 << (first.position.shard() & 63);
+        let Self { routes, index, subscriptions, sessions, pool, limits, .. } = self;
+        let receivers = routes.receivers(first.hash, run.topic(), index, subscriptions);
+        let (mut copies, mut bytes) = (0, 0);
+        for receiver in receivers {
+            if receiver.live & from == 0 {
+                // its snapshot of this shard is still under way, and has the topic at its newest
+                continue;
+            }
+            let Some(slot) = sessions.get_mut(receiver.session as usize) else { continue };
+            let written = run.written(slot.outbox.codec(), receiver.sub);
+            if receiver.ack || !slot.outbox.fits(written.len(), limits.outbox_max) {
+                self.special.push(*receiver);
+                continue;
+            }
+            slot.outbox.messages(pool, written);
+            copies += 1;
+            bytes += written.len();
+            wake(slot, out);
+        }
+        self.counters.delivered.add(copies * run.entries().len() as u64);
+        self.counters.delivered_bytes.add(bytes as u64);
+        self.fresh_bytes += bytes;
+        if !self.special.is_empty() {
+            self.deliver_special(&mut run, out);
+        }
+        run.into_scratch()
+    }
+
+    /// Delivers a run to those of its receivers that need more than a copy: acknowledged subscriptions, and
     /// sessions whose outbox was full.
     #[cold]
-    fn deliver_special(&mut self, entry: &MessageEntry, encoded: &mut Encoded<'_>, out: &mut Outputs) -> u64 {
+    fn deliver_special(&mut self, run: &mut Run<'_>, out: &mut Outputs) {
         let mut receivers = std::mem::take(&mut self.special);
-        let mut delivered = 0;
         for receiver in receivers.drain(..) {
-            delivered += u64::from(self.deliver_to(receiver.place, entry.position, encoded, out));
+            let delivered =
+                (0..run.entries().len()).filter(|at| self.deliver_to(receiver.place, run, *at, out));
+            let delivered = delivered.count() as u64;
+            self.counters.delivered.add(delivered);
         }
         self.special = receivers;
-        delivered
     }
 
     fn deliver_shares(&mut self, batch: &MessageBatch, out: &mut Outputs) {
@@ -116,8 +94,7 @@ impl Hub {
     }
 
     fn deliver_share(&mut self, place: u32, batch: &MessageBatch, entry: &MessageEntry, out: &mut Outputs) {
-        let mut encoded = Encoded::new(batch, entry);
-        if self.deliver_to(place, entry.position, &mut encoded, out) {
+        if self.deliver_to(place, &mut Run::single(batch, entry), 0, out) {
             self.counters.delivered.add(1);
         }
     }
@@ -143,16 +120,16 @@ impl Hub {
     pub(super) fn deliver_slice(&mut self, place: u32, values: &MessageBatch, out: &mut Outputs) -> u64 {
         let mut sent = 0;
         for entry in values.entries() {
-            let mut encoded = Encoded::new(values, entry);
+            let mut run = Run::single(values, entry);
             let Some(subscription) = self.subscriptions.get(place as usize) else { return sent };
             let (sub, kept) = (subscription.sub, entry.retain);
             let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return sent };
             if kept && subscription.ack.is_none() {
-                let (tail, has_options) = encoded.tail(slot.outbox.codec());
+                let (tail, has_options) = run.tail(0, slot.outbox.codec());
                 slot.outbox.message(&mut self.pool, sub, has_options, tail);
                 wake(slot, out);
                 sent += 1;
-            } else if self.deliver_to(place, entry.position, &mut encoded, out) {
+            } else if self.deliver_to(place, &mut run, 0, out) {
                 sent += 1;
             }
         }
@@ -160,18 +137,13 @@ impl Hub {
         sent
     }
 
-    /// Delivers a message to one subscription by its rules. False where it was left out.
-    fn deliver_to(
-        &mut self,
-        place: u32,
-        position: Position,
-        encoded: &mut Encoded<'_>,
-        out: &mut Outputs,
-    ) -> bool {
+    /// Delivers a message of a run to one subscription by its rules. False where it was left out.
+    fn deliver_to(&mut self, place: u32, run: &mut Run<'_>, at: usize, out: &mut Outputs) -> bool {
+        let position = run.position(at);
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return false };
         let (sub, rule) = (subscription.sub, subscription.on_slow);
         let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return false };
-        let (tail, has_options) = encoded.tail(slot.outbox.codec());
+        let (tail, has_options) = run.tail(at, slot.outbox.codec());
         let fits = slot.outbox.fits(tail.len(), self.limits.outbox_max);
         if let Some(window) = &mut subscription.ack {
             match window.offer(position, has_options, tail, fits) {
@@ -204,88 +176,10 @@ impl Hub {
         else {
             return false;
         };
-        let (tail, has_options) = encoded.tail(slot.outbox.codec());
+        let (tail, has_options) = run.tail(at, slot.outbox.codec());
         slot.outbox.message(&mut self.pool, sub, has_options, tail);
         wake(slot, out);
         true
-    }
-
-    /// Frees a quarter of a full outbox, so that this is not needed for each message. False where that could not
-    /// be had.
-    fn make_room(&mut self, key: SessionKey, wanted: usize) -> bool {
-        let max = self.limits.outbox_max;
-        let target = (max / 4 * 3).saturating_sub(wanted);
-        let Self { sessions, subscriptions, pool, .. } = self;
-        let Some(slot) = sessions.get_mut(key.slot as usize) else { return false };
-        let session = &slot.session;
-        let rules =
-            |sub: u64| match session.subscription(sub).and_then(|place| subscriptions.get(place as usize)) {
-                Some(subscription)
-                    if subscription.ack.is_some() || subscription.on_slow == OnSlow::Disconnect =>
-                {
-                    None
-                }
-                Some(subscription) => Some(subscription.on_slow),
-                None => Some(OnSlow::DropOldest),
-            };
-        let dropped = slot.outbox.make_room(pool, target, &rules);
-        let fits = slot.outbox.fits(wanted, max);
-        // looking again for each message would cost everyone else
-        slot.stuck = !fits;
-        for (sub, count) in dropped {
-            self.count_dropped(key, sub, count);
-        }
-        fits
-    }
-
-    fn count_dropped(&mut self, key: SessionKey, sub: u64, count: u64) {
-        self.counters.dropped.add(count);
-        let Some(slot) = self.slot_mut(key) else { return };
-        slot.owes_notice = true;
-        let place = slot.session.subscription(sub);
-        if let Some(subscription) = place.and_then(|place| self.subscriptions.get_mut(place as usize)) {
-            subscription.dropped += count;
-        }
-    }
-
-    /// Tells a client what was left out, by subscription, now that it reads again.
-    pub(super) fn tell_dropped(&mut self, key: SessionKey, out: &mut Outputs) {
-        let Some(slot) = self.slot_mut(key) else { return };
-        slot.owes_notice = false;
-        let places: Vec<u32> = slot.session.subscriptions.iter().map(|(_, place)| *place).collect();
-        for place in places {
-            let Some(subscription) = self.subscriptions.get_mut(place as usize) else { continue };
-            let count = std::mem::take(&mut subscription.dropped);
-            if count == 0 {
-                continue;
-            }
-            let rule = match &subscription.ack {
-                Some(_) => "acknowledgements came too slowly".to_owned(),
-                None => format!("the client read too slowly; on_slow is {}", subscription.on_slow.word()),
-            };
-            let (kind, sub) = (NoticeKind::Dropped, Some(subscription.sub));
-            let (topics, reason) = (Vec::new(), rule.into());
-            let notice =
-                Notice { kind, sub, count: Some(count), topics, reason, code: Some(Code::SLOW_CONSUMER) };
-            self.send(key, &BrokerPacket::Notice(Box::new(notice)), out);
-        }
-    }
-
-    /// Disconnects those that read too slowly and asked for it.
-    pub(super) fn end_slow(&mut self, now: Now, out: &mut Outputs) {
-        while let Some(key) = self.slow.pop() {
-            let Some(slot) = self.sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
-                continue;
-            };
-            if slot.session.is_closing() {
-                continue;
-            }
-            self.counters.slow_disconnected.add(1);
-            // what waits would only keep the farewell from being heard
-            slot.outbox.clear(&mut self.pool);
-            let reason = format!("{} bytes wait for this client (limits.outbox_max)", self.limits.outbox_max);
-            self.disconnect(now, key, Code::SLOW_CONSUMER, reason, out);
-        }
     }
 
     pub(super) fn acknowledge(&mut self, key: SessionKey, sub: u64, position: Position, out: &mut Outputs) {

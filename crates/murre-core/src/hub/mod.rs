@@ -9,9 +9,13 @@
 //! | file | has |
 //! |---|---|
 //! | `packets` | what each packet of a client does |
+//! | `wish` | what a SUBSCRIBE asks for, read and checked |
 //! | `subscribing` | a subscription's way from SUBSCRIBE to its end |
 //! | `catching_up` | snapshots and CAUGHT_UP |
-//! | `delivery` | messages into outboxes, and what happens when one is full |
+//! | `delivery` | messages into outboxes |
+//! | `run` | messages of one topic, written once for many subscribers |
+//! | `sending` | how shells send, and what goes on when there is room again |
+//! | `slow` | what happens when an outbox is full |
 //! | `routes` | topic → receivers, remembered |
 //! | `shares` | groups with members here |
 //! | `ending` | disconnects, takeovers, time-outs, shutdown |
@@ -31,7 +35,7 @@ use crate::{
     index::FilterIndex,
     limits::Limits,
     now::{Now, Tick},
-    outbox::{Block, Outbox, Pool},
+    outbox::{Outbox, Pool},
     placement::Placement,
     session::{Close, Phase, Session, SessionKind, Subscription},
 };
@@ -42,8 +46,12 @@ mod ending;
 mod holdings;
 mod packets;
 mod routes;
+mod run;
+mod sending;
 mod shares;
+mod slow;
 mod subscribing;
+mod wish;
 
 pub use holdings::Holdings;
 
@@ -127,6 +135,8 @@ pub struct Hub {
     slow: Vec<SessionKey>,
     /// Receivers of the message at hand that need more than a copy.
     special: Vec<routes::Receiver>,
+    /// Memory that a run of messages is written into.
+    scratch: Vec<u8>,
     /// Bytes of messages that were put into outboxes since the shells last sent.
     fresh_bytes: usize,
     shutting_down: bool,
@@ -160,7 +170,8 @@ struct Publishing {
 /// Spare blocks that a worker keeps: 32 MiB.
 const POOL_BLOCKS: usize = 2048;
 /// Bytes of publishes after which they are handed on although the turn of the event loop is not over.
-const BATCH_BYTES_MAX: usize = 256 * 1024;
+/// Well below the bound of outboxes: a batch's messages reach a subscriber all at once.
+const BATCH_BYTES_MAX: usize = 64 * 1024;
 /// How far the answers to a client's own packets may fill its outbox past the limit before it is read no further.
 const ANSWERS_SLACK: usize = 64 * 1024;
 
@@ -194,6 +205,7 @@ impl Hub {
             timers: BinaryHeap::new(),
             slow: Vec::new(),
             special: Vec::new(),
+            scratch: Vec::new(),
             fresh_bytes: 0,
             shutting_down: false,
         }
@@ -275,71 +287,6 @@ impl Hub {
         }
     }
 
-    /// The shell looks after its session now; the next wake-up is a new one. True when there is more to it than
-    /// bytes to send: the session ends, or is to be read again.
-    pub fn attend(&mut self, key: SessionKey) -> bool {
-        let Some(slot) = self.slot_mut(key) else { return true };
-        slot.woken = false;
-        std::mem::take(&mut slot.alarmed)
-    }
-
-    /// Bytes of messages put into outboxes since this was last asked; whoever asks lets them be sent.
-    pub fn take_fresh_bytes(&mut self) -> usize {
-        std::mem::take(&mut self.fresh_bytes)
-    }
-
-    /// Whether publishes wait to be handed on.
-    pub fn has_publishes(&self) -> bool {
-        self.publishing.iter().any(|waiting| !waiting.batch.is_empty())
-    }
-
-    /// Bytes of messages put into outboxes, and of publishes that wait for this worker's shards.
-    pub fn pending_bytes(&self) -> usize {
-        self.fresh_bytes + self.publishing.get(self.worker.index()).map_or(0, |own| own.batch.len())
-    }
-
-    /// The next block to send.
-    pub fn take(&mut self, key: SessionKey) -> Option<Block> {
-        self.slot_mut(key)?.outbox.take()
-    }
-
-    /// A block went out.
-    pub fn sent(&mut self, key: SessionKey, block: Block, out: &mut Outputs) {
-        let Some(slot) = self.sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
-            self.pool.give_back(block);
-            return;
-        };
-        slot.outbox.sent(&mut self.pool, block);
-        slot.stuck = false;
-        if slot.waits() {
-            self.room_came(key, out);
-        }
-    }
-
-    /// What the shell has to know.
-    pub fn status(&mut self, key: SessionKey) -> Status {
-        let Self { sessions, limits, .. } = self;
-        let Some(slot) = sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
-            return Status { wants_read: false, close: Some(Close { code: 1001, reason: String::new() }) };
-        };
-        if let Phase::Closing(close) = &slot.session.phase {
-            return Status { wants_read: false, close: Some(close.clone()) };
-        }
-        let wants_read = wants_read(slot, limits);
-        let paused = !wants_read && !slot.session.paused;
-        slot.session.paused = !wants_read;
-        slot.session.unread |= !wants_read;
-        if paused {
-            self.counters.paused.add(1);
-        }
-        Status { wants_read, close: None }
-    }
-
-    /// Whether the session takes another message now; a shell that was told no keeps what it has read.
-    pub fn takes_more(&self, key: SessionKey) -> bool {
-        self.slot(key).is_some_and(|slot| !slot.session.is_closing() && wants_read(slot, &self.limits))
-    }
-
     /// Something that the engine tells.
     pub fn handle(&mut self, now: Now, input: HubInput, out: &mut Outputs) {
         match input {
@@ -383,6 +330,10 @@ impl Hub {
             return;
         };
         let Publishing { batch, credits } = std::mem::take(waiting);
+        if worker == self.worker {
+            // they are still pending: their messages come at the end of the turn
+            self.fresh_bytes += batch.len();
+        }
         out.engine(worker, EngineInput::Publish { origin: self.worker, batch, credits });
     }
 
@@ -434,28 +385,6 @@ impl Hub {
         }
     }
 
-    /// Bytes of one session's outbox went out: what waited for room goes on.
-    fn room_came(&mut self, key: SessionKey, out: &mut Outputs) {
-        let outbox_max = self.limits.outbox_max;
-        let limits = self.limits.clone();
-        let Some(slot) = self.slot_mut(key) else { return };
-        if slot.session.paused && wants_read(slot, &limits) {
-            alarm(slot, out);
-        }
-        if slot.outbox.len() > outbox_max / 2 {
-            return;
-        }
-        let (owes_notice, in_group) = (slot.owes_notice, slot.in_group);
-        if owes_notice {
-            self.tell_dropped(key, out);
-        }
-        if in_group {
-            self.renew_loads(key);
-        }
-        self.go_on_catching_up(key, out);
-        self.pump_acknowledged(key, out);
-    }
-
     /// The encoding of a session's packets.
     pub fn codec(&self, key: SessionKey) -> Codec {
         self.slot(key).map_or(Codec::MessagePack, |slot| slot.outbox.codec())
@@ -470,13 +399,6 @@ impl Hub {
     pub const fn refusal_code() -> Code {
         Code::QUOTA
     }
-}
-
-fn wants_read(slot: &Slot, limits: &Limits) -> bool {
-    slot.session.phase != Phase::Connecting
-        && slot.session.backlog.is_empty()
-        && slot.session.under_way < limits.publish_inflight_max
-        && slot.outbox.len() < limits.outbox_max + ANSWERS_SLACK
 }
 
 /// Tells the shell that its session ends, or is to be read again.

@@ -6,16 +6,19 @@
 use std::{borrow::Cow, sync::Arc};
 
 use murre_protocol::{
-    Code, SharedFilter, TopicFilter,
-    packet::{BrokerPacket, From, Subscribe, SubscribeOptions, Subscribed},
+    Code, TopicFilter,
+    packet::{BrokerPacket, Subscribe, Subscribed},
 };
 
-use super::Hub;
+use super::{
+    Hub,
+    wish::{Refusal, Wish},
+};
 use crate::{
     engine::{EngineInput, Outputs, SnapshotCommand},
     ids::{GroupId, SessionKey},
     now::Now,
-    session::{AckWindow, Replay, Stage, Subscription},
+    session::Stage,
 };
 
 /// A filter that subscriptions of this hub want.
@@ -42,28 +45,6 @@ enum Interest {
     Group(GroupId),
 }
 
-/// A SUBSCRIBE that can't be granted.
-struct Refusal {
-    code: Code,
-    reason: String,
-    rule: Option<&'static str>,
-}
-
-impl Refusal {
-    fn invalid(reason: impl Into<String>) -> Self {
-        Self { code: Code::INVALID, reason: reason.into(), rule: None }
-    }
-
-    fn not_supported(reason: impl Into<String>) -> Self {
-        Self { code: Code::NOT_SUPPORTED, reason: reason.into(), rule: None }
-    }
-
-    fn limit(rule: &'static str, max: usize) -> Self {
-        let reason = format!("{rule} is {max}");
-        Self { code: Code::QUOTA, reason, rule: Some(rule) }
-    }
-}
-
 impl Hub {
     pub(super) fn subscribe(&mut self, key: SessionKey, subscribe: Subscribe<'_>, out: &mut Outputs) {
         let sub = subscribe.sub;
@@ -86,85 +67,55 @@ impl Hub {
         subscribe: &Subscribe<'_>,
         out: &mut Outputs,
     ) -> Result<(), Refusal> {
-        let shared = SharedFilter::parse(&subscribe.filter)
-            .map_err(|why| Refusal::invalid(format!("SUBSCRIBE.filter: {why}")))?;
-        let replay = read_options(&subscribe.options, shared.group.is_some())?;
-        let group = shared.group.as_ref().map(|group| self.placement.group(group, shared.filter.as_str()));
+        let wish = Wish::read(subscribe, &self.placement)?;
         let Some(slot) = self.slot(key) else { return Ok(()) };
-        if let Some(place) = slot.session.subscription(subscribe.sub) {
-            return self.change(key, place, subscribe, &shared.filter, group, replay, out);
+        if let Some(place) = slot.session.subscription(wish.sub) {
+            return self.change(key, place, &wish, out);
         }
         if slot.session.subscriptions.len() >= self.limits.subscriptions_max {
             return Err(Refusal::limit("limits.subscriptions_max", self.limits.subscriptions_max));
         }
-        let known = match &group {
+        let known = match &wish.group {
             Some(group) => self.groups.contains_key(group),
-            None => self.filters.contains_key(shared.filter.as_str()),
+            None => self.filters.contains_key(wish.filter.as_str()),
         };
         if !known && self.filters.len() + self.groups.len() >= self.limits.filters_max {
             return Err(Refusal::limit("limits.filters_max", self.limits.filters_max));
         }
-        let ack = subscribe.options.ack == Some(true);
-        let replay = replay.unwrap_or(if group.is_some() { Replay::Live } else { Replay::Last });
-        let subscription = Subscription {
-            session: key.slot,
-            sub: subscribe.sub,
-            filter: shared.filter.clone().into_owned(),
-            group,
-            on_slow: subscribe.options.on_slow.unwrap_or_default(),
-            ack: ack
-                .then(|| Box::new(AckWindow::new(self.limits.inflight_max, self.limits.ack_queue_bytes_max))),
-            live: 0,
-            stage: Stage::Announced { replay, answers: 1 },
-            dropped: 0,
-        };
-        let place = self.subscriptions.insert(subscription) as u32;
+        let place = self.subscriptions.insert(wish.subscription(key, &self.limits)) as u32;
         if let Some(slot) = self.slot_mut(key) {
-            slot.session.add_subscription(subscribe.sub, place);
+            slot.session.add_subscription(wish.sub, place);
             slot.session.announcing += 1;
-            slot.in_group |= group.is_some();
+            slot.in_group |= wish.group.is_some();
         }
         self.counters.subscriptions.add(1);
-        match group {
-            Some(group) => self.join(group, place, &shared.filter, out),
-            None => self.want(place, &shared.filter, out),
+        match wish.group {
+            Some(group) => self.join(group, place, &wish.filter, out),
+            None => self.want(place, &wish.filter, out),
         }
         Ok(())
     }
 
     /// SUBSCRIBE on a number in use: the options change in place, or it begins anew.
-    #[allow(clippy::too_many_arguments, reason = "the parts of one SUBSCRIBE, read already")]
     fn change(
         &mut self,
         key: SessionKey,
         place: u32,
-        subscribe: &Subscribe<'_>,
-        filter: &TopicFilter<'_>,
-        group: Option<GroupId>,
-        replay: Option<Replay>,
+        wish: &Wish<'_>,
         out: &mut Outputs,
     ) -> Result<(), Refusal> {
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return Ok(()) };
-        if subscription.filter != *filter || subscription.group != group {
-            let why = format!(
-                "SUBSCRIBE.filter: subscription {} has another filter; UNSUBSCRIBE first",
-                subscribe.sub
-            );
-            return Err(Refusal::invalid(why));
-        }
-        if subscribe.options.ack.is_some_and(|ack| ack != subscription.ack.is_some()) {
-            return Err(Refusal::invalid("SUBSCRIBE.options.ack: can't change in place; UNSUBSCRIBE first"));
-        }
-        if let Some(rule) = subscribe.options.on_slow {
+        wish.check_change(subscription)?;
+        if let Some(rule) = wish.on_slow {
             subscription.on_slow = rule;
         }
         if let Stage::Announced { replay: planned, answers } = &mut subscription.stage {
-            *planned = replay.unwrap_or(*planned);
+            *planned = wish.replay.unwrap_or(*planned);
             *answers += 1;
             return Ok(());
         }
-        self.say_subscribed(key, subscribe.sub, out);
-        if let Some(replay) = replay {
+        self.say_subscribed(key, wish.sub, out);
+        if let Some(replay) = wish.replay {
             self.cut_catching_up(key, place, out);
             self.begin_catching_up(key, place, replay, out);
         }
@@ -382,32 +333,5 @@ impl Hub {
         out: &mut Outputs,
     ) {
         self.ask(worker, EngineInput::Snapshot(SnapshotCommand::Cancel(id)), out);
-    }
-}
-
-/// Where a subscription is to begin, if it says so; refuses what this broker doesn't have.
-fn read_options(options: &SubscribeOptions<'_>, shared: bool) -> Result<Option<Replay>, Refusal> {
-    if let Some(error) = &options.invalid {
-        return Err(Refusal::invalid(error.to_string()));
-    }
-    if let Some(key) = options.view.first() {
-        let why = format!("SUBSCRIBE.options.{}: this broker has no views yet", key.word());
-        return Err(Refusal::not_supported(why));
-    }
-    if shared && options.ack == Some(true) {
-        return Err(Refusal::not_supported(
-            "SUBSCRIBE.options.ack: not on shared subscriptions without a store",
-        ));
-    }
-    match &options.from {
-        None => Ok(None),
-        Some(From::Live) => Ok(Some(Replay::Live)),
-        Some(From::Last) if shared => {
-            Err(Refusal::invalid("SUBSCRIBE.options.from: a shared subscription begins \"live\" only"))
-        }
-        Some(From::Last) => Ok(Some(Replay::Last)),
-        Some(From::LastN(_) | From::Since(_) | From::After { .. }) => Err(Refusal::not_supported(
-            "SUBSCRIBE.options.from: this broker keeps no history; \"last\" and \"live\" are there",
-        )),
     }
 }

@@ -138,6 +138,11 @@ impl TopicTable {
                 .and_then(|node| node.topic.as_ref())
                 .is_some_and(|t| t.hash == hash && *t.name == *name)
         };
+        // a device sends its readings in runs, so the topic at the list's end is the likeliest
+        let last = self.nodes.get(END).map_or(END, |end| end.previous);
+        if same(&last) {
+            return Some(TopicSlot(last));
+        }
         self.by_name.find(hash, same).copied().map(TopicSlot)
     }
 
@@ -175,8 +180,10 @@ impl TopicTable {
     /// Gives a topic a new value and moves it to the end of the list.
     #[inline]
     pub fn store(&mut self, slot: TopicSlot, value: NewValue<'_>) {
-        self.unlink(slot.0);
-        self.link_before(slot.0, END);
+        if self.nodes.get(END).is_some_and(|end| end.previous != slot.0) {
+            self.unlink(slot.0);
+            self.link_before(slot.0, END);
+        }
         let Some(topic) = self.nodes.get_mut(slot.0).and_then(|node| node.topic.as_deref_mut()) else {
             return;
         };

@@ -1,0 +1,100 @@
+//! How shells send what waits for their sessions, and what goes on when there is room again.
+
+use super::{ANSWERS_SLACK, Close, Hub, Slot, Status, alarm};
+use crate::{engine::Outputs, ids::SessionKey, limits::Limits, outbox::Block, session::Phase};
+
+impl Hub {
+    /// The shell looks after its session now; the next wake-up is a new one. True when there is more to it than
+    /// bytes to send: the session ends, or is to be read again.
+    pub fn attend(&mut self, key: SessionKey) -> bool {
+        let Some(slot) = self.slot_mut(key) else { return true };
+        slot.woken = false;
+        std::mem::take(&mut slot.alarmed)
+    }
+
+    /// Bytes of messages put into outboxes since this was last asked; whoever asks lets them be sent.
+    pub fn take_fresh_bytes(&mut self) -> usize {
+        std::mem::take(&mut self.fresh_bytes)
+    }
+
+    /// Whether publishes wait to be handed on.
+    pub fn has_publishes(&self) -> bool {
+        self.publishing.iter().any(|waiting| !waiting.batch.is_empty())
+    }
+
+    /// Bytes of messages put into outboxes, and of publishes that wait for this worker's shards.
+    pub fn pending_bytes(&self) -> usize {
+        self.fresh_bytes + self.publishing.get(self.worker.index()).map_or(0, |own| own.batch.len())
+    }
+
+    /// The next block to send.
+    pub fn take(&mut self, key: SessionKey) -> Option<Block> {
+        self.slot_mut(key)?.outbox.take()
+    }
+
+    /// A block went out.
+    pub fn sent(&mut self, key: SessionKey, block: Block, out: &mut Outputs) {
+        let Some(slot) = self.sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
+            self.pool.give_back(block);
+            return;
+        };
+        slot.outbox.sent(&mut self.pool, block);
+        slot.stuck = false;
+        if slot.waits() {
+            self.room_came(key, out);
+        }
+    }
+
+    /// What the shell has to know.
+    pub fn status(&mut self, key: SessionKey) -> Status {
+        let Self { sessions, limits, .. } = self;
+        let Some(slot) = sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
+            return Status { wants_read: false, close: Some(Close { code: 1001, reason: String::new() }) };
+        };
+        if let Phase::Closing(close) = &slot.session.phase {
+            return Status { wants_read: false, close: Some(close.clone()) };
+        }
+        let wants_read = wants_read(slot, limits);
+        let paused = !wants_read && !slot.session.paused;
+        slot.session.paused = !wants_read;
+        slot.session.unread |= !wants_read;
+        if paused {
+            self.counters.paused.add(1);
+        }
+        Status { wants_read, close: None }
+    }
+
+    /// Whether the session takes another message now; a shell that was told no keeps what it has read.
+    pub fn takes_more(&self, key: SessionKey) -> bool {
+        self.slot(key).is_some_and(|slot| !slot.session.is_closing() && wants_read(slot, &self.limits))
+    }
+
+    /// Bytes of one session's outbox went out: what waited for room goes on.
+    fn room_came(&mut self, key: SessionKey, out: &mut Outputs) {
+        let outbox_max = self.limits.outbox_max;
+        let limits = self.limits.clone();
+        let Some(slot) = self.slot_mut(key) else { return };
+        if slot.session.paused && wants_read(slot, &limits) {
+            alarm(slot, out);
+        }
+        if slot.outbox.len() > outbox_max / 2 {
+            return;
+        }
+        let (owes_notice, in_group) = (slot.owes_notice, slot.in_group);
+        if owes_notice {
+            self.tell_dropped(key, out);
+        }
+        if in_group {
+            self.renew_loads(key);
+        }
+        self.go_on_catching_up(key, out);
+        self.pump_acknowledged(key, out);
+    }
+}
+
+fn wants_read(slot: &Slot, limits: &Limits) -> bool {
+    slot.session.phase != Phase::Connecting
+        && slot.session.backlog.is_empty()
+        && slot.session.under_way < limits.publish_inflight_max
+        && slot.outbox.len() < limits.outbox_max + ANSWERS_SLACK
+}

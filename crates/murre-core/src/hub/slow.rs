@@ -1,0 +1,89 @@
+//! What happens when a session's outbox is full.
+
+use murre_protocol::{
+    Code,
+    packet::{BrokerPacket, Notice, NoticeKind, OnSlow},
+};
+
+use super::Hub;
+use crate::{engine::Outputs, ids::SessionKey, now::Now};
+
+impl Hub {
+    /// Frees a quarter of a full outbox, so that this is not needed for each message. False where that could not
+    /// be had.
+    pub(super) fn make_room(&mut self, key: SessionKey, wanted: usize) -> bool {
+        let max = self.limits.outbox_max;
+        let target = (max / 4 * 3).saturating_sub(wanted);
+        let Self { sessions, subscriptions, pool, .. } = self;
+        let Some(slot) = sessions.get_mut(key.slot as usize) else { return false };
+        let session = &slot.session;
+        let rules =
+            |sub: u64| match session.subscription(sub).and_then(|place| subscriptions.get(place as usize)) {
+                Some(subscription)
+                    if subscription.ack.is_some() || subscription.on_slow == OnSlow::Disconnect =>
+                {
+                    None
+                }
+                Some(subscription) => Some(subscription.on_slow),
+                None => Some(OnSlow::DropOldest),
+            };
+        let dropped = slot.outbox.make_room(pool, target, &rules);
+        let fits = slot.outbox.fits(wanted, max);
+        // looking again for each message would cost everyone else
+        slot.stuck = !fits;
+        for (sub, count) in dropped {
+            self.count_dropped(key, sub, count);
+        }
+        fits
+    }
+
+    pub(super) fn count_dropped(&mut self, key: SessionKey, sub: u64, count: u64) {
+        self.counters.dropped.add(count);
+        let Some(slot) = self.slot_mut(key) else { return };
+        slot.owes_notice = true;
+        let place = slot.session.subscription(sub);
+        if let Some(subscription) = place.and_then(|place| self.subscriptions.get_mut(place as usize)) {
+            subscription.dropped += count;
+        }
+    }
+
+    /// Tells a client what was left out, by subscription, now that it reads again.
+    pub(super) fn tell_dropped(&mut self, key: SessionKey, out: &mut Outputs) {
+        let Some(slot) = self.slot_mut(key) else { return };
+        slot.owes_notice = false;
+        let places: Vec<u32> = slot.session.subscriptions.iter().map(|(_, place)| *place).collect();
+        for place in places {
+            let Some(subscription) = self.subscriptions.get_mut(place as usize) else { continue };
+            let count = std::mem::take(&mut subscription.dropped);
+            if count == 0 {
+                continue;
+            }
+            let rule = match &subscription.ack {
+                Some(_) => "acknowledgements came too slowly".to_owned(),
+                None => format!("the client read too slowly; on_slow is {}", subscription.on_slow.word()),
+            };
+            let (kind, sub) = (NoticeKind::Dropped, Some(subscription.sub));
+            let (topics, reason) = (Vec::new(), rule.into());
+            let notice =
+                Notice { kind, sub, count: Some(count), topics, reason, code: Some(Code::SLOW_CONSUMER) };
+            self.send(key, &BrokerPacket::Notice(Box::new(notice)), out);
+        }
+    }
+
+    /// Disconnects those that read too slowly and asked for it.
+    pub(super) fn end_slow(&mut self, now: Now, out: &mut Outputs) {
+        while let Some(key) = self.slow.pop() {
+            let Some(slot) = self.sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
+                continue;
+            };
+            if slot.session.is_closing() {
+                continue;
+            }
+            self.counters.slow_disconnected.add(1);
+            // what waits would only keep the farewell from being heard
+            slot.outbox.clear(&mut self.pool);
+            let reason = format!("{} bytes wait for this client (limits.outbox_max)", self.limits.outbox_max);
+            self.disconnect(now, key, Code::SLOW_CONSUMER, reason, out);
+        }
+    }
+}
