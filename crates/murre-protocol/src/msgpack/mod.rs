@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod peek;
+mod plain;
 pub(crate) mod reader;
 pub(crate) mod writer;
 
@@ -20,6 +21,11 @@ use crate::{
 /// See [`Codec::client_packet`](crate::Codec::client_packet).
 #[inline]
 pub(crate) fn client_packet(bytes: &[u8], max_packet: usize) -> Taken<'_, ClientPacket<'_>> {
+    if let Some((publish, rest)) = plain::publish(bytes.get(..max_packet).unwrap_or(bytes)) {
+        // what is behind may be more than one packet may have
+        let length = bytes.len().min(max_packet) - rest.len();
+        return Ok(Some((ClientPacket::Publish(publish), bytes.get(length..).unwrap_or_default())));
+    }
     packet(bytes, max_packet, client)
 }
 
