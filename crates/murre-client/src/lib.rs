@@ -95,6 +95,15 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+/// The examples in the project's documents, which the documentation tests compile.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/sdk-rust.md")]
+    struct Sdk;
+}
+
 pub use backoff::Backoff;
 pub use buffer::{Buffer, WhenFull};
 pub use builder::ClientBuilder;

@@ -21,6 +21,7 @@
 //! | [`actor`] | the only file that knows actix | mailboxes |
 //! | [`counters`], [`limits`] | what is counted, what is bounded | |
 //! | [`now`], [`ids`] | time as an argument, small names | |
+//! | [`testing`] | a whole broker under a virtual clock | |
 
 #[cfg(feature = "actor")]
 pub mod actor;
@@ -39,4 +40,5 @@ pub mod placement;
 pub mod session;
 pub mod shard;
 pub mod snapshot;
+pub mod testing;
 pub mod worker;

@@ -5,7 +5,7 @@ use std::{ops::Add, time::Duration};
 use murre_protocol::Timestamp;
 
 /// One reading of both clocks, taken by the shell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Now {
     /// The calendar's time, for what is written into messages. May jump.
     pub wall: Timestamp,

@@ -30,6 +30,11 @@ impl Hub {
         let workers_left = workers.fold(0, |set, worker| set | worker.bit());
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         subscription.live = if replay == Replay::Live { all_shards } else { 0 };
+        if replay == Replay::Last
+            && let Some(window) = &mut subscription.ack
+        {
+            window.begin_anew();
+        }
         let (count, positions, next) = (0, Vec::new(), NextStep::Open);
         subscription.stage =
             Stage::CatchingUp(Box::new(CatchUp { id, replay, count, positions, workers_left, next }));
@@ -76,6 +81,9 @@ impl Hub {
         }
         let filter = subscription.filter.clone();
         let Stage::CatchingUp(catch_up) = &mut subscription.stage else { return };
+        if catch_up.workers_left == 0 {
+            return;
+        }
         let worker = WorkerId(catch_up.workers_left.trailing_zeros() as u8);
         let command = match std::mem::replace(&mut catch_up.next, NextStep::Awaited) {
             NextStep::Awaited => return,
@@ -116,7 +124,7 @@ impl Hub {
             catch_up.workers_left &= !from.bit();
             catch_up.next = NextStep::Open;
             if catch_up.workers_left == 0 {
-                self.caught_up(key, place, out);
+                self.all_through(key, place, out);
             }
         }
         self.end_slow(now, out);
@@ -138,11 +146,20 @@ impl Hub {
         if catch_up.workers_left == 0
             && let Some(key) = self.session_of(place)
         {
+            self.all_through(key, place, out);
+        }
+    }
+
+    /// All shards are through: CAUGHT_UP goes out, behind what waits for acknowledgements.
+    fn all_through(&mut self, key: SessionKey, place: u32, out: &mut Outputs) {
+        let window =
+            self.subscriptions.get_mut(place as usize).and_then(|subscription| subscription.ack.as_mut());
+        if !window.is_some_and(|window| window.end_snapshot()) {
             self.caught_up(key, place, out);
         }
     }
 
-    fn caught_up(&mut self, key: SessionKey, place: u32, out: &mut Outputs) {
+    pub(super) fn caught_up(&mut self, key: SessionKey, place: u32, out: &mut Outputs) {
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         let Stage::CatchingUp(catch_up) = std::mem::replace(&mut subscription.stage, Stage::Live) else {
             return;
@@ -171,6 +188,9 @@ impl Hub {
         }
         if let Some(subscription) = self.subscriptions.get_mut(place as usize) {
             subscription.stage = Stage::Live;
+            if let Some(window) = &mut subscription.ack {
+                window.forget_snapshot_end();
+            }
         }
         if let Some(slot) = self.slot_mut(key) {
             slot.session.snapshots_waiting.retain(|waiting| *waiting != place);

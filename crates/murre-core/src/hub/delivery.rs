@@ -210,21 +210,32 @@ impl Hub {
     }
 
     fn pump(&mut self, place: u32, out: &mut Outputs) {
+        while self.pump_up_to_snapshot_end(place, out) {
+            if let Some(key) = self.session_of(place) {
+                self.caught_up(key, place, out);
+            }
+        }
+    }
+
+    /// Sends what waits, but nothing past the end of a snapshot; true when that was reached.
+    fn pump_up_to_snapshot_end(&mut self, place: u32, out: &mut Outputs) -> bool {
         let Self { sessions, subscriptions, pool, limits, counters, .. } = self;
-        let Some(subscription) = subscriptions.get_mut(place as usize) else { return };
-        let Some(window) = &mut subscription.ack else { return };
-        let Some(slot) = sessions.get_mut(subscription.session as usize) else { return };
-        let mut sent = 0;
-        while slot.outbox.len() < limits.outbox_max {
+        let Some(subscription) = subscriptions.get_mut(place as usize) else { return false };
+        let Some(window) = &mut subscription.ack else { return false };
+        let Some(slot) = sessions.get_mut(subscription.session as usize) else { return false };
+        let (mut sent, mut reached) = (0, false);
+        while !reached && slot.outbox.len() < limits.outbox_max {
             let Some(next) = window.send_next() else { break };
             slot.outbox.message(pool, subscription.sub, next.has_options, &next.tail);
             sent += 1;
+            reached = window.takes_snapshot_end();
         }
         slot.waits_for_room |= window.is_waiting();
         counters.delivered.add(sent);
         if sent > 0 {
             wake(slot, out);
         }
+        reached
     }
 }
 
@@ -235,6 +246,7 @@ impl Slot {
         session.snapshot.is_some()
             || !session.snapshots_waiting.is_empty()
             || session.paused
+            || !session.backlog.is_empty()
             || self.owes_notice
             || self.in_group
             || self.waits_for_room

@@ -142,10 +142,12 @@ impl Hub {
         let hello_timeout = self.limits.hello_timeout;
         let Some(slot) = self.slot_mut(key) else { return };
         let session = &mut slot.session;
-        if session.paused || session.unread {
+        let was_read = !(session.paused || session.unread);
+        // a client that has taken nothing of what waits for it, all this time, is as silent as one that sends nothing
+        if !was_read && (std::mem::take(&mut slot.took_bytes) || slot.outbox.is_empty()) {
             // nobody was listening all the time: the client gets the whole of it again
             session.last_heard = now.tick;
-            session.unread = false;
+            session.unread = session.paused;
         }
         let (allowed, is_new) = match session.phase {
             Phase::New => (hello_timeout, true),

@@ -139,6 +139,8 @@ pub struct Hub {
     scratch: Vec<u8>,
     /// Bytes of messages that were put into outboxes since the shells last sent.
     fresh_bytes: usize,
+    /// When the last input came; for what goes on because there is room again, where nobody tells the time.
+    now: Now,
     shutting_down: bool,
 }
 
@@ -158,6 +160,8 @@ struct Slot {
     waits_for_room: bool,
     /// Whether nothing that waits may be left out for another message: so until some of it went out.
     stuck: bool,
+    /// Whether its socket took bytes since the session's time was last begun anew for not being read.
+    took_bytes: bool,
 }
 
 /// Publishes on their way to one worker's shards.
@@ -207,6 +211,7 @@ impl Hub {
             special: Vec::new(),
             scratch: Vec::new(),
             fresh_bytes: 0,
+            now: Now::default(),
             shutting_down: false,
         }
     }
@@ -233,6 +238,7 @@ impl Hub {
             in_group: false,
             waits_for_room: false,
             stuck: false,
+            took_bytes: false,
         });
         if kind == SessionKind::Client {
             self.schedule(key, now.tick + self.limits.hello_timeout);
@@ -244,6 +250,7 @@ impl Hub {
 
     /// A WebSocket message came.
     pub fn receive(&mut self, now: Now, key: SessionKey, kind: MessageKind, bytes: &[u8], out: &mut Outputs) {
+        self.now = now;
         let Some(slot) = self.slot_mut(key) else { return };
         let session = &mut slot.session;
         if session.is_closing() {

@@ -20,6 +20,9 @@ use crate::{
     shard::Will,
 };
 
+/// A publish was answered at once, by its refusal.
+struct WasRefused;
+
 impl Hub {
     /// Handles the packets of a message, or of what was kept of it.
     pub(super) fn packets(
@@ -40,7 +43,10 @@ impl Hub {
                         return self.keep_for_later(key, rest);
                     }
                     rest = behind;
-                    self.publish(key, publish, out);
+                    let refused = self.publish(key, publish, out).is_err();
+                    if refused && self.is_overfull(key) {
+                        return self.keep_for_later(key, rest);
+                    }
                     continue;
                 }
                 Ok(Some((packet, behind))) => {
@@ -57,6 +63,9 @@ impl Hub {
                 Some(session) if session.phase == Phase::Connecting => return self.keep_for_later(key, rest),
                 _ => return,
             }
+            if self.is_overfull(key) {
+                return self.keep_for_later(key, rest);
+            }
         }
     }
 
@@ -70,6 +79,8 @@ impl Hub {
         self.slot(key).is_some_and(|slot| slot.session.announcing > 0)
     }
 
+    /// Puts the rest of a message off: until CONNECTED or SUBSCRIBED is due no more, or until there is room for more
+    /// answers, which may be many times as long as what they answer.
     fn keep_for_later(&mut self, key: SessionKey, bytes: &[u8]) {
         if let Some(slot) = self.slot_mut(key) {
             slot.session.backlog.extend_from_slice(bytes);
@@ -108,7 +119,10 @@ impl Hub {
             return;
         }
         match packet {
-            ClientPacket::Publish(publish) => self.publish(key, publish, out),
+            ClientPacket::Publish(publish) => {
+                // the loop over a message's packets has done it already; there it matters whether it was refused
+                self.publish(key, publish, out).ok();
+            }
             ClientPacket::Connect(connect) => self.connect(now, key, &connect, out),
             ClientPacket::Subscribe(subscribe) => self.subscribe(key, *subscribe, out),
             ClientPacket::Unsubscribe { sub } => self.unsubscribe(key, sub, out),
@@ -224,7 +238,12 @@ impl Hub {
     }
 
     #[inline]
-    fn publish(&mut self, key: SessionKey, publish: Publish<'_>, out: &mut Outputs) {
+    fn publish(
+        &mut self,
+        key: SessionKey,
+        publish: Publish<'_>,
+        out: &mut Outputs,
+    ) -> Result<(), WasRefused> {
         let Publish { topic, format, payload, id, options } = publish;
         let topic = match TopicName::parse(topic) {
             Ok(topic) => topic,
@@ -244,7 +263,7 @@ impl Hub {
         let hash = self.placement.topic_hash(topic.as_str());
         let worker = self.placement.worker(self.placement.shard(hash));
         let (own, session) = (worker == self.worker, self.address(key));
-        let Some(waiting) = self.publishing.get_mut(worker.index()) else { return };
+        let Some(waiting) = self.publishing.get_mut(worker.index()) else { return Ok(()) };
         let before = waiting.batch.len();
         let content = Content { format, payload: &payload, options };
         waiting.batch.push(hash, Origin { session: Some(key), id }, topic.as_str(), content);
@@ -261,12 +280,22 @@ impl Hub {
         if full {
             self.flush_to(worker, out);
         }
+        Ok(())
     }
 
     /// Refuses a publish: by PUBLISHED where it has an id, else by NOTICE.
-    fn refuse_publish(&mut self, key: SessionKey, id: u64, code: Code, reason: String, out: &mut Outputs) {
+    #[cold]
+    fn refuse_publish(
+        &mut self,
+        key: SessionKey,
+        id: u64,
+        code: Code,
+        reason: String,
+        out: &mut Outputs,
+    ) -> Result<(), WasRefused> {
         self.counters.publishes_refused.add(1);
         self.answer_publish(key, id, code, Position::NONE, &reason, out);
+        Err(WasRefused)
     }
 
     fn answer_publish(

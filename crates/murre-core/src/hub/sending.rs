@@ -40,6 +40,7 @@ impl Hub {
         };
         slot.outbox.sent(&mut self.pool, block);
         slot.stuck = false;
+        slot.took_bytes = true;
         if slot.waits() {
             self.room_came(key, out);
         }
@@ -87,14 +88,26 @@ impl Hub {
         if in_group {
             self.renew_loads(key);
         }
-        self.go_on_catching_up(key, out);
         self.pump_acknowledged(key, out);
+        self.go_on_catching_up(key, out);
+        if self.slot(key).is_some_and(|slot| !slot.session.backlog.is_empty()) {
+            self.resume(self.now, key, out);
+        }
     }
+
+    /// Whether so many bytes wait for a session that nothing more of its own is to be handled.
+    pub(super) fn is_overfull(&self, key: SessionKey) -> bool {
+        self.slot(key).is_some_and(|slot| is_overfull(slot, &self.limits))
+    }
+}
+
+pub(super) fn is_overfull(slot: &Slot, limits: &Limits) -> bool {
+    slot.outbox.len() >= limits.outbox_max + ANSWERS_SLACK
 }
 
 fn wants_read(slot: &Slot, limits: &Limits) -> bool {
     slot.session.phase != Phase::Connecting
         && slot.session.backlog.is_empty()
         && slot.session.under_way < limits.publish_inflight_max
-        && slot.outbox.len() < limits.outbox_max + ANSWERS_SLACK
+        && !is_overfull(slot, limits)
 }

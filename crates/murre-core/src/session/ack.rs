@@ -16,6 +16,8 @@ pub struct AckWindow {
     unacknowledged: VecDeque<Position>,
     waiting: VecDeque<Waiting>,
     bytes: usize,
+    /// How many of those that wait are in front of the end of a snapshot.
+    in_front: Option<usize>,
 }
 
 /// A message that waits, in the session's encoding.
@@ -44,7 +46,7 @@ impl AckWindow {
     /// A window without messages.
     pub fn new(inflight_max: usize, bytes_max: usize) -> Self {
         let (unacknowledged, waiting) = (VecDeque::new(), VecDeque::new());
-        Self { inflight_max, bytes_max, unacknowledged, waiting, bytes: 0 }
+        Self { inflight_max, bytes_max, unacknowledged, waiting, bytes: 0, in_front: None }
     }
 
     /// Takes the next message; `can_send` is false while the outbox is full.
@@ -86,7 +88,31 @@ impl AckWindow {
         let next = self.waiting.pop_front()?;
         self.bytes -= next.tail.len() + size_of::<Waiting>();
         self.unacknowledged.push_back(next.position);
+        self.in_front = self.in_front.map(|left| left.saturating_sub(1));
         Some(next)
+    }
+
+    /// A snapshot ends behind what waits now. False where nothing waits.
+    pub fn end_snapshot(&mut self) -> bool {
+        self.in_front = Some(self.waiting.len()).filter(|left| *left > 0);
+        self.in_front.is_some()
+    }
+
+    /// Whether the last message in front of the snapshot's end has just been sent; says so once.
+    pub fn takes_snapshot_end(&mut self) -> bool {
+        self.in_front.take_if(|left| *left == 0).is_some()
+    }
+
+    /// The snapshot was cut.
+    pub fn forget_snapshot_end(&mut self) {
+        self.in_front = None;
+    }
+
+    /// The subscription begins anew, with a snapshot: what waits is of no use any more.
+    pub fn begin_anew(&mut self) {
+        self.waiting.clear();
+        self.bytes = 0;
+        self.in_front = None;
     }
 
     /// Whether messages wait.
@@ -143,6 +169,19 @@ mod tests {
         let mut window = AckWindow::new(1, 2 * (10 + size_of::<Waiting>()) + 5);
         let offers: Vec<Offer> = (1..6).map(|n| offer(&mut window, n, 0)).collect();
         assert_eq!(offers, [Offer::Send, Offer::Wait, Offer::Wait, Offer::Drop, Offer::Drop]);
+    }
+
+    #[test]
+    fn the_end_of_a_snapshot_comes_behind_what_waited_and_before_the_rest() {
+        let mut window = AckWindow::new(1, 1000);
+        (1..=2).for_each(|n| _ = offer(&mut window, n, 0));
+        assert!(window.end_snapshot());
+        offer(&mut window, 3, 0);
+        assert!(!window.takes_snapshot_end());
+        window.acknowledge(Position::new(1, 0));
+        window.send_next();
+        assert!(window.takes_snapshot_end());
+        assert!(!window.takes_snapshot_end());
     }
 
     #[test]

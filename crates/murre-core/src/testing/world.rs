@@ -1,0 +1,320 @@
+//! The events of a simulated broker: what happens when, in order of (due, number).
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use murre_protocol::{Codec, Timestamp};
+
+use super::{random::Random, wire::Wire};
+use crate::{
+    counters::Counters,
+    embedded::Embedded,
+    engine::Input,
+    hub::{Hub, HubSetup, Identity},
+    ids::{SessionKey, WorkerId},
+    limits::Limits,
+    now::{Now, Tick},
+    placement::{Placement, SHARDS_DEFAULT},
+    session::SessionKind,
+    shard,
+    worker::{Wants, Worker},
+};
+
+/// What happens.
+enum Event {
+    /// The shell looks after a connection.
+    Attend(usize),
+    /// An input arrives at a worker.
+    Arrive(WorkerId, Input),
+    /// A worker's turn of the event loop ends.
+    Turn(WorkerId),
+}
+
+/// A worker and what its shell knows.
+struct Part {
+    worker: Worker<Embedded>,
+    wants: Wants,
+    /// Whether its turn is going to end.
+    touched: bool,
+    /// Busy with something else: nothing happens on it.
+    held: bool,
+}
+
+/// Everything there is.
+pub(super) struct World {
+    parts: Vec<Part>,
+    pub(super) wires: Vec<Wire>,
+    /// Those of them that are not gone.
+    open: Vec<usize>,
+    sessions: HashMap<(WorkerId, SessionKey), usize>,
+    queue: BTreeMap<(u64, u64), Event>,
+    held: Vec<Event>,
+    /// When the last input from a worker to a part of another arrives: order is kept.
+    links: HashMap<(WorkerId, WorkerId, bool), u64>,
+    /// Microseconds since the start.
+    clock: u64,
+    numbers: u64,
+    pub(super) random: Random,
+    pub(super) limits: Arc<Limits>,
+    pub(super) counters: Vec<Arc<Counters>>,
+}
+
+/// The calendar when a simulation starts, in Unix milliseconds.
+const START: u64 = 1_700_000_000_000;
+/// Bytes that are handed on although the turn is not over, as the server's shell does it.
+const PENDING_BYTES_MAX: usize = 64 * 1024;
+/// Events after which a simulation that never comes to rest is given up.
+const EVENTS_MAX: usize = 20_000_000;
+
+impl World {
+    pub(super) fn new(workers: u8, seed: u64, limits: Limits) -> Self {
+        let placement = Placement { shards: SHARDS_DEFAULT, workers, seed };
+        let limits = Arc::new(limits);
+        let identity = Arc::new(Identity { epoch: "epoch".into(), server: "murre/test".into(), seed });
+        let counters: Vec<Arc<Counters>> = (0..workers).map(|_| Arc::default()).collect();
+        let directory = shard::Directory::default();
+        let parts = placement.all_workers().zip(&counters).map(|(id, counters)| {
+            let (limits, counters, identity) = (limits.clone(), counters.clone(), identity.clone());
+            let engine = Embedded::new(id, placement, &limits, counters.clone(), &directory);
+            let hub = Hub::new(HubSetup { worker: id, placement, limits, identity, counters });
+            let worker = Worker::new(id, hub, engine);
+            Part { worker, wants: Wants::default(), touched: false, held: false }
+        });
+        Self {
+            parts: parts.collect(),
+            wires: Vec::new(),
+            open: Vec::new(),
+            sessions: HashMap::new(),
+            queue: BTreeMap::new(),
+            held: Vec::new(),
+            links: HashMap::new(),
+            clock: 0,
+            numbers: 0,
+            random: Random::new(seed),
+            limits,
+            counters,
+        }
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> Now {
+        let ms = self.clock / 1000;
+        Now { wall: Timestamp::from_millis(START + ms), tick: Tick(ms) }
+    }
+
+    /// The workers in order.
+    pub(super) fn workers(&self) -> impl Iterator<Item = &Worker<Embedded>> {
+        self.parts.iter().map(|part| &part.worker)
+    }
+
+    /// Lets a hub do something out of turn.
+    pub(super) fn with_hub<R>(
+        &mut self,
+        worker: WorkerId,
+        act: impl FnOnce(Now, &mut Hub, &mut crate::engine::Outputs) -> R,
+    ) -> R {
+        let now = self.now();
+        let result = self.parts[worker.index()].worker.with_hub(|hub, out| act(now, hub, out));
+        self.touch(worker);
+        result
+    }
+
+    /// Makes a connection, if the hub takes it.
+    pub(super) fn open(&mut self, worker: WorkerId, codec: Codec, offered: bool) -> Option<usize> {
+        let known = offered.then_some(codec);
+        let opened = self.with_hub(worker, |now, hub, _| hub.open(now, SessionKind::Client, known));
+        let key = opened.ok()?;
+        self.wires.push(Wire::new(worker, key, codec));
+        self.sessions.insert((worker, key), self.wires.len() - 1);
+        self.open.push(self.wires.len() - 1);
+        Some(self.wires.len() - 1)
+    }
+
+    /// The connection has something for its session, or its session for it.
+    pub(super) fn wake(&mut self, wire: usize) {
+        let delay = self.delay(50);
+        self.schedule(self.clock + delay, Event::Attend(wire));
+    }
+
+    /// Stops a worker, as a long task on its thread would.
+    pub(super) fn hold(&mut self, worker: WorkerId) {
+        self.parts[worker.index()].held = true;
+    }
+
+    /// Lets a worker go on with all that came meanwhile.
+    pub(super) fn release(&mut self, worker: WorkerId) {
+        self.parts[worker.index()].held = false;
+        for event in std::mem::take(&mut self.held) {
+            // ahead of all that is still on its way
+            self.schedule(0, event);
+        }
+    }
+
+    /// Lets one thing happen. False when nothing is left that doesn't wait for time to pass.
+    pub(super) fn step(&mut self) -> bool {
+        let Some(((due, _), event)) = self.queue.pop_first() else { return false };
+        self.clock = self.clock.max(due);
+        let worker = match &event {
+            Event::Attend(wire) => self.wires[*wire].worker,
+            Event::Arrive(worker, _) | Event::Turn(worker) => *worker,
+        };
+        if self.parts[worker.index()].held {
+            self.held.push(event);
+            return true;
+        }
+        let now = self.now();
+        match event {
+            Event::Attend(wire) => {
+                let part = &mut self.parts[worker.index()];
+                if self.wires[wire].attend(now, &mut part.worker, &mut self.random) {
+                    self.wake(wire);
+                }
+                self.touch(worker);
+                self.turn_if_full(now, worker);
+            }
+            Event::Arrive(_, input) => {
+                self.parts[worker.index()].worker.take(now, input);
+                self.touch(worker);
+                self.turn_if_full(now, worker);
+            }
+            Event::Turn(_) => self.turn(now, worker),
+        }
+        true
+    }
+
+    /// Lets everything happen that doesn't wait for time to pass.
+    pub(super) fn settle(&mut self) {
+        let settled = (0..EVENTS_MAX).any(|_| !self.step());
+        assert!(settled, "the broker never comes to rest");
+    }
+
+    /// Lets time pass, with all that it makes due.
+    pub(super) fn run_until(&mut self, end: u64) {
+        for _ in 0..EVENTS_MAX {
+            let event = self.queue.first_key_value().map(|((due, _), _)| *due);
+            let timer = self.next_timer();
+            match (event, timer) {
+                (Some(due), _) if due <= end && timer.is_none_or(|timer| due <= timer) => _ = self.step(),
+                (_, Some(due)) if due <= end => {
+                    self.clock = self.clock.max(due);
+                    self.ring();
+                }
+                _ => {
+                    self.clock = self.clock.max(end);
+                    return;
+                }
+            }
+        }
+        panic!("the broker never comes to rest");
+    }
+
+    /// Microseconds since the start.
+    pub(super) fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    fn next_timer(&self) -> Option<u64> {
+        let workers = self.parts.iter().filter(|part| !part.held && !part.touched);
+        let ticks = workers.filter_map(|part| part.worker.next_due());
+        let cut_off = self.open.iter().map(|wire| &self.wires[*wire]);
+        let cut_off = cut_off.filter(|wire| !wire.gone).filter_map(|wire| wire.cut_off);
+        ticks.chain(cut_off).min().map(|tick| tick.0 * 1000)
+    }
+
+    /// Time made something due.
+    fn ring(&mut self) {
+        let now = self.now().tick;
+        for at in 0..self.parts.len() {
+            let part = &self.parts[at];
+            if !part.held && part.worker.next_due().is_some_and(|due| due <= now) {
+                self.touch(WorkerId(at as u8));
+            }
+        }
+        for wire in self.open.clone() {
+            if !self.wires[wire].gone && self.wires[wire].cut_off.is_some_and(|due| due <= now) {
+                let Self { parts, wires, random, .. } = self;
+                let worker = wires[wire].worker;
+                let at = Now { wall: Timestamp::from_millis(START + now.0), tick: now };
+                wires[wire].attend(at, &mut parts[worker.index()].worker, random);
+                self.touch(worker);
+            }
+        }
+    }
+
+    fn turn_if_full(&mut self, now: Now, id: WorkerId) {
+        if self.parts[id.index()].worker.pending_bytes() >= PENDING_BYTES_MAX {
+            self.turn(now, id);
+        }
+    }
+
+    /// The end of a worker's turn, as the shell keeps it.
+    fn turn(&mut self, now: Now, id: WorkerId) {
+        let part = &mut self.parts[id.index()];
+        part.touched = false;
+        if std::mem::take(&mut part.wants.again) {
+            part.worker.turn(now);
+        }
+        if part.worker.next_due().is_some_and(|due| due <= now.tick) {
+            part.worker.tick(now);
+            part.touched = true;
+        }
+        let again = std::mem::take(&mut part.touched);
+        part.worker.finish(now, &mut part.wants);
+        let again = again || part.wants.again;
+        let sent = std::mem::take(&mut part.wants.sent);
+        let woken = std::mem::take(&mut part.wants.woken);
+        self.open.retain(|wire| !self.wires[*wire].gone);
+        for wire in &self.open {
+            let wire = &mut self.wires[*wire];
+            if wire.worker == id {
+                wire.waiting_max = wire.waiting_max.max(part.worker.hub.waiting(wire.key));
+            }
+        }
+        for (to, input) in sent {
+            self.send(id, to, input);
+        }
+        let mut again = again;
+        for key in woken {
+            let alarmed = self.parts[id.index()].worker.hub.attend(key);
+            let Some(wire) = self.sessions.get(&(id, key)).copied() else { continue };
+            if alarmed {
+                self.wake(wire);
+            } else if !self.wires[wire].gone {
+                again |= self.wires[wire].flush(&mut self.parts[id.index()].worker);
+            }
+        }
+        if again {
+            self.touch(id);
+        }
+    }
+
+    fn send(&mut self, from: WorkerId, to: WorkerId, input: Input) {
+        let delay = self.delay(300);
+        let link = self.links.entry((from, to, matches!(input, Input::Hub(_)))).or_default();
+        *link = (*link).max(self.clock + delay);
+        let due = *link;
+        self.schedule(due, Event::Arrive(to, input));
+    }
+
+    /// The worker's turn is going to end.
+    fn touch(&mut self, worker: WorkerId) {
+        let part = &mut self.parts[worker.index()];
+        if !std::mem::replace(&mut part.touched, true) {
+            let delay = self.delay(20);
+            self.schedule(self.clock + delay, Event::Turn(worker));
+        }
+    }
+
+    /// Mostly short, rarely long.
+    fn delay(&mut self, usual_max: u64) -> u64 {
+        let rare = if self.random.chance(2) { 20 } else { 1 };
+        self.random.below(usual_max) * rare
+    }
+
+    fn schedule(&mut self, due: u64, event: Event) {
+        self.numbers += 1;
+        self.queue.insert((due, self.numbers), event);
+    }
+}

@@ -1,0 +1,23 @@
+//! What the broker does, as its clients see it: one file for each behaviour, on a whole broker under a virtual
+//! clock (`murre_core::testing`).
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod acknowledgements;
+mod backpressure;
+mod changes_in_place;
+mod encodings;
+mod endings;
+mod keep_alive;
+mod last_values;
+mod limits;
+mod malformed_packets;
+mod nothing_is_missed;
+mod presence;
+mod requests_and_replies;
+mod shared_subscriptions;
+mod shutdown;
+mod slow_clients;
+mod snapshots;
+mod takeover;
+mod wills;
