@@ -5,18 +5,23 @@
 //! |---|---|
 //! | [`config`] | what can be set, and where it came from |
 //! | [`websocket`] | RFC 6455 as plain code |
+//! | [`embed`] | the broker inside a person's own actix-web server |
 //! | `shell` | sessions on sockets, a worker's core on its thread |
 //! | `http` | what is beside `/ws` on the same port |
 //! | `process` | what all workers share |
 //! | `serve` | starting and stopping |
+//! | `files` | how many files the process may have open |
 //! | `clock` | the only place where clocks are read |
 
 mod clock;
 pub mod config;
+pub mod embed;
+mod files;
 mod http;
 mod process;
 mod serve;
 mod shell;
 pub mod websocket;
 
+pub use embed::{Broker, service};
 pub use serve::{Running, ServeError, run, start};

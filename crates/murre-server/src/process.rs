@@ -40,6 +40,7 @@ pub(crate) struct Process {
     registering: Mutex<Vec<(WorkerId, WorkerAddress, ArbiterHandle)>>,
     workers: OnceLock<(Directory, Vec<ArbiterHandle>)>,
     stopping: AtomicBool,
+    incomplete: AtomicBool,
 }
 
 impl Process {
@@ -69,6 +70,7 @@ impl Process {
             registering: Mutex::default(),
             workers: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            incomplete: AtomicBool::new(false),
             config,
         }))
     }
@@ -118,9 +120,29 @@ impl Process {
         self.stopping.store(true, SeqCst);
     }
 
+    /// Whether the broker goes away.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(SeqCst)
+    }
+
+    /// Marks the broker as one that has lost a worker, and the topics and sessions of that.
+    pub(crate) fn set_incomplete(&self) {
+        self.incomplete.store(true, SeqCst);
+    }
+
+    /// Whether a worker was lost.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.incomplete.load(SeqCst)
+    }
+
+    /// How many workers there are to be.
+    pub(crate) fn worker_count(&self) -> usize {
+        self.counters.len()
+    }
+
     /// Whether connections are welcome.
     pub(crate) fn is_ready(&self) -> bool {
-        self.workers.get().is_some() && !self.stopping.load(SeqCst)
+        self.workers.get().is_some() && !self.is_stopping() && !self.is_incomplete()
     }
 
     /// Sessions that are open, on all workers.

@@ -18,7 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     config::Config,
-    http,
+    files, http,
     process::Process,
     shell::{runtime::Local, upgrade::Upgrade},
     websocket::origin::OwnHost,
@@ -52,6 +52,12 @@ pub enum ServeError {
     Origins(
         /// What.
         String,
+    ),
+    /// A number of workers that a broker can't have.
+    #[error("a broker can't have {0} workers; make it for 1 to 64, as many as the server has threads")]
+    Workers(
+        /// The number that was asked for.
+        usize,
     ),
     /// The process ran out of something.
     #[error("the broker could not go on: {0}")]
@@ -150,6 +156,7 @@ pub fn start(config: Config) -> Result<Running, ServeError> {
 /// # Errors
 /// As [`start`]; or the broker ended by itself.
 pub fn run(config: Config, ready: impl FnOnce(&Running)) -> Result<(), ServeError> {
+    files::allow_as_many_as_possible();
     let running = start(config)?;
     // before anyone is told that the broker is there, since that may bring a signal at once
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

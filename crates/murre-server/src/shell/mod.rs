@@ -9,7 +9,9 @@
 //! | `echo` | `/echo`: every message back over the same WebSocket layer |
 //! | `upgrade` | upgrade requests to connections |
 //! | `local` | a session of this process, for HTTP |
+//! | `actor` | a session on a connection of a person's own server, as an actor |
 
+pub(crate) mod actor;
 pub(crate) mod connection;
 pub(crate) mod echo;
 pub(crate) mod local;

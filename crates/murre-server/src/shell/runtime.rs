@@ -64,6 +64,19 @@ pub(super) trait Link {
 /// is filled by what its socket doesn't take, not by what nobody has tried to send.
 const PENDING_BYTES_MAX: usize = 64 * 1024;
 
+/// Why a thread is none of a broker's workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoWorker {
+    #[error(
+        "all workers of the broker have their threads; make it for as many as the server has, or one of them died"
+    )]
+    TooMany,
+    #[error("another broker has this thread; give each broker a server of its own")]
+    OtherBroker,
+    #[error("the thread has no actix arbiter; run the server under #[actix_web::main]")]
+    NoArbiter,
+}
+
 /// A handle on the thread's worker.
 #[derive(Clone)]
 pub(crate) struct Local(Rc<RefCell<Runtime>>);
@@ -72,7 +85,26 @@ impl Local {
     /// The thread's worker, started on first use: the server makes its services anew for each address that it
     /// listens on.
     pub(crate) fn on_this_thread(process: &Arc<Process>) -> Self {
-        LOCAL.with(|local| local.get_or_init(|| Self::start(process)).clone())
+        Self::try_on_this_thread(process).unwrap_or_else(|why| {
+            // half a broker would lose readings without a word
+            tracing::error!("a worker thread died ({why}); the broker ends");
+            std::process::exit(70);
+        })
+    }
+
+    /// The same where the threads are a person's own.
+    ///
+    /// # Errors
+    /// The thread can't be a worker of this process.
+    pub(crate) fn try_on_this_thread(process: &Arc<Process>) -> Result<Self, NoWorker> {
+        LOCAL.with(|local| match local.get() {
+            Some(started) if Arc::ptr_eq(&started.0.borrow().process, process) => Ok(started.clone()),
+            Some(_) => Err(NoWorker::OtherBroker),
+            None => {
+                let started = Self::start(process)?;
+                Ok(local.get_or_init(|| started).clone())
+            }
+        })
     }
 
     /// The thread's worker, if one was started.
@@ -80,12 +112,9 @@ impl Local {
         LOCAL.with(|local| local.get().cloned())
     }
 
-    fn start(process: &Arc<Process>) -> Self {
-        let Some(id) = process.next_worker() else {
-            // half a broker would lose readings without a word
-            tracing::error!("a worker thread died; the broker ends");
-            std::process::exit(70);
-        };
+    fn start(process: &Arc<Process>) -> Result<Self, NoWorker> {
+        let arbiter = Arbiter::try_current().ok_or(NoWorker::NoArbiter)?;
+        let id = process.next_worker().ok_or(NoWorker::TooMany)?;
         let runtime = Runtime {
             worker: process.make_worker(id),
             process: process.clone(),
@@ -98,9 +127,9 @@ impl Local {
             woken: Vec::new(),
         };
         let local = Self(Rc::new(RefCell::new(runtime)));
-        process.register(id, WorkerAddress::start(&local), Arbiter::current());
+        process.register(id, WorkerAddress::start(&local), arbiter);
         actix_rt::spawn(turn::keep(local.clone()));
-        local
+        Ok(local)
     }
 
     /// Lets the hub do something; what follows from it is done at the end of the turn.
