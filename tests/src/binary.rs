@@ -1,4 +1,5 @@
-//! Finding the binary: `MURRE_BINARY` names it, else cargo builds it, in the profile that the tests have.
+//! Finding the binaries: `MURRE_BINARY` and `MURRE_EMBEDDED_BINARY` name them, else cargo builds them, in the profile
+//! that the tests have.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -8,22 +9,32 @@ use std::sync::OnceLock;
 /// apart.
 pub fn murre() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| std::env::var_os("MURRE_BINARY").map_or_else(build, PathBuf::from))
+    PATH.get_or_init(|| find("MURRE_BINARY", "murre-cli", "murre"))
 }
 
-fn build() -> PathBuf {
+/// The path of the example `embedded`: the same broker in an actix-web server of somebody's own.
+pub fn embedded() -> &'static PathBuf {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| find("MURRE_EMBEDDED_BINARY", "embedded", "embedded"))
+}
+
+fn find(variable: &str, package: &str, name: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| build(package, name), PathBuf::from)
+}
+
+fn build(package: &str, name: &str) -> PathBuf {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--package", "murre-cli", "--bin", "murre", "--profile", &profile()])
+        .args(["build", "--package", package, "--bin", name, "--profile", &profile()])
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo starts");
-    assert!(output.status.success(), "cargo could not build murre: {}", output.status);
+    assert!(output.status.success(), "cargo could not build {name}: {}", output.status);
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "murre")
+        .filter(|message| message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .expect("cargo names the executable that it built")
 }

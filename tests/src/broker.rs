@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -35,13 +36,14 @@ impl Broker {
     /// Starts a broker with some keys of its configuration set: `("session.hello_timeout", "200ms")`.
     pub fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the broker");
-        let mut process = command(&["serve", "--bind", "127.0.0.1:0"])
+        let mut process = Shell::of_this_program()
+            .command()
             .envs(settings.iter().map(|(key, value)| (variable(key), value)))
             .current_dir(folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{} can't be started: {error}", binary::murre().display()));
+            .unwrap_or_else(|error| panic!("the broker can't be started: {error}"));
         let log = Arc::default();
         let (found, addresses) = mpsc::channel();
         collect(process.stdout.take(), &log, &found);
@@ -72,10 +74,12 @@ impl Broker {
 
     /// Bytes of memory that it holds (resident).
     pub fn memory(&self) -> u64 {
-        let id = self.process.as_ref().expect("the broker runs").id();
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the broker runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux says VmRSS");
-        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("KiB") * 1024
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The number of its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("the broker runs").id()
     }
 
     /// Asks it to stop, as a service manager does.
@@ -115,9 +119,38 @@ impl Drop for Broker {
     }
 }
 
+/// What stands between a broker's sockets and its sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shell {
+    /// `murre serve`: sessions own their sockets.
+    Serve,
+    /// `embedded`: sessions are actors in a server of somebody's own.
+    Embedded,
+}
+
+impl Shell {
+    /// Test programs whose names begin with `embedded_` run over that shell, all others over `murre serve`.
+    fn of_this_program() -> Self {
+        let program = std::env::current_exe().expect("a program knows its path");
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with("embedded_") { Self::Embedded } else { Self::Serve }
+    }
+
+    fn command(self) -> Command {
+        match self {
+            Self::Serve => command(&["serve", "--bind", "127.0.0.1:0"]),
+            Self::Embedded => clean(binary::embedded(), &["--bind", "127.0.0.1:0"]),
+        }
+    }
+}
+
 /// The command `murre` with no configuration but what the test gives it.
 pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary::murre());
+    clean(binary::murre(), arguments)
+}
+
+fn clean(binary: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary);
     command.args(arguments).stdin(Stdio::null()).env("NO_COLOR", "1");
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("MURRE_") {

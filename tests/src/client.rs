@@ -32,9 +32,13 @@ pub struct Client {
 impl Client {
     /// Opens the WebSocket and says nothing yet.
     pub fn open(broker: &Broker) -> Self {
+        Self::over(broker, TcpStream::connect(broker.address()).expect("the broker listens"))
+    }
+
+    /// The same over a TCP connection that the test has prepared.
+    pub fn over(broker: &Broker, stream: TcpStream) -> Self {
         let mut request = broker.ws().into_client_request().expect("a request");
         request.headers_mut().insert("Sec-WebSocket-Protocol", "murre.v1.msgpack".parse().expect("a header"));
-        let stream = TcpStream::connect(broker.address()).expect("the broker listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         stream.set_nodelay(true).expect("an option");
         let (socket, _) = tungstenite::client(request, stream).expect("the broker upgrades");
@@ -202,6 +206,20 @@ impl Client {
             }
         }
         panic!("the connection ended without a word: {:?}", self.ending)
+    }
+
+    /// Sends PINGs and reads nothing, until TCP says that the broker has closed the connection. False where the broker
+    /// just takes no more of them.
+    pub fn writes_until_refused(&mut self) -> bool {
+        self.socket.get_ref().set_write_timeout(Some(DEADLINE)).expect("a timeout");
+        let ping = WebSocketMessage::binary(Packet::new(Kind::Ping, []).encode());
+        loop {
+            match self.socket.send(ping.clone()) {
+                Ok(()) => {}
+                Err(tungstenite::Error::Io(error)) => return error.kind() != std::io::ErrorKind::WouldBlock,
+                Err(_) => return true,
+            }
+        }
     }
 
     /// Sends a close frame with this code and waits for the end.

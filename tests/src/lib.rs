@@ -7,6 +7,8 @@
 //! |---|---|
 //! | [`binary`] | finding the binary, or building it once |
 //! | [`broker`] | a running broker: its addresses, its log, its end |
+//! | [`observe`] | a running broker from outside: its counters, memory, open files |
+//! | [`load`] | more than a well-behaved client sends: publishes at full speed, clients that don't read |
 //! | [`client`] | a client in MessagePack that waits for what a test expects |
 //! | [`packet`] | packets as values, written and read |
 //! | [`raw`] | a socket that sends any bytes: bad handshakes, bad frames, half-closed connections |
@@ -24,6 +26,8 @@ pub mod broker;
 pub mod client;
 pub mod frame;
 pub mod http;
+pub mod load;
+pub mod observe;
 pub mod packet;
 pub mod raw;
 
