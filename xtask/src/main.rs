@@ -3,10 +3,14 @@
 //! # Layout
 //! | module | holds |
 //! |---|---|
+//! | `bench` | what the hot parts and a whole broker cost |
+//! | `binary` | building the binary that the tasks start |
 //! | `test` | every test: cargo, Node, Python, each against the real binary |
 //! | `tidy` | what the repository itself must keep to |
 //! | `shell` | starting other programs, and saying which |
 
+mod bench;
+mod binary;
 mod shell;
 mod test;
 mod tidy;
@@ -22,6 +26,8 @@ Usage: cargo xtask <task>
 
 Tasks:
   test [cargo|node|python]...   run every test, or those of the runners named
+  bench [--quick] [word]...     measure the hot parts and a whole broker, or those with one of the words in
+                                their names; --quick takes about a minute once all is built
   tidy                          check what the repository itself must keep to
   ci                            formatting, lints, documentation, tidy and every test, as CI has them
 ";
@@ -41,12 +47,13 @@ fn run(arguments: &[String]) -> Result<()> {
     let (task, rest) = arguments.split_first().map_or(("help", [].as_slice()), |(task, rest)| (task, rest));
     match task {
         "test" => test::run(rest),
+        "bench" => bench::run(rest),
         "tidy" => tidy::run(),
         "ci" => shell::run(&mut shell::in_repository(".ci/run")),
         "help" | "-h" | "--help" => {
             print!("{USAGE}");
             Ok(())
         }
-        unknown => bail!("there is no task {unknown:?}; the tasks are test, tidy and ci"),
+        unknown => bail!("there is no task {unknown:?}; the tasks are test, bench, tidy and ci"),
     }
 }

@@ -1,33 +1,11 @@
 //! The Rust tests: units, end to end, documentation.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::BINARY_VARIABLE;
 use crate::shell::{self, Kept};
-
-/// Builds the binary `murre` and gives its path.
-pub(super) fn build_binary() -> Result<PathBuf> {
-    // For the whole workspace, so that it shares its dependencies' builds with the tests.
-    let messages = shell::output(shell::cargo().args([
-        "build",
-        "--workspace",
-        "--bin",
-        "murre",
-        "--message-format=json-render-diagnostics",
-    ]))?;
-    messages.lines().find_map(executable_of_murre).context("cargo built no executable named murre")
-}
-
-/// The path from cargo's message about the binary `murre`.
-fn executable_of_murre(message: &str) -> Option<PathBuf> {
-    let message: serde_json::Value = serde_json::from_str(message).ok()?;
-    if message["target"]["name"] != "murre" {
-        return None;
-    }
-    message["executable"].as_str().map(PathBuf::from)
-}
 
 pub(super) fn test(binary: &Path) -> Result<Kept> {
     let mut command = shell::cargo();
@@ -71,15 +49,5 @@ mod tests {
         .map(String::from);
 
         assert_eq!(sum(&lines), "7 passed; 1 failed; 3 ignored, in 2 suites");
-    }
-
-    #[test]
-    fn the_binary_is_known_by_its_target_name() {
-        let library = r#"{"reason":"compiler-artifact","target":{"name":"murre_core"},"executable":null}"#;
-        let binary =
-            r#"{"reason":"compiler-artifact","target":{"name":"murre"},"executable":"/t/debug/murre"}"#;
-
-        assert_eq!(executable_of_murre(library), None);
-        assert_eq!(executable_of_murre(binary), Some(PathBuf::from("/t/debug/murre")));
     }
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use crate::binary::{self, Profile};
 use crate::shell::Kept;
 
 /// The environment variable by which tests find the binary that they start.
@@ -25,7 +26,7 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     }
     let chosen =
         RUNNERS.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|wanted| wanted == name));
-    let binary = cargo::build_binary()?;
+    let binary = binary::build(Profile::Dev)?;
     let outcomes: Vec<_> = chosen.map(|(name, runner)| (*name, runner(&binary))).collect();
     summarise(&outcomes)
 }
