@@ -8,7 +8,7 @@ use murre_protocol::TopicFilter;
 use slab::Slab;
 use smallvec::SmallVec;
 
-const ROOT: usize = 0;
+const ROOT: u32 = 0;
 
 /// Values by filter. A value may stand under many filters and more than once under one.
 #[derive(Debug)]
@@ -19,9 +19,9 @@ pub struct FilterIndex<V> {
 
 #[derive(Debug)]
 struct Node<V> {
-    literal: HashMap<Box<str>, usize>,
+    literal: Children,
     /// The child for `+`.
-    one: Option<usize>,
+    one: Option<u32>,
     /// What stands under `#` after this level.
     rest: SmallVec<[V; 1]>,
     /// What ends at this level.
@@ -30,11 +30,64 @@ struct Node<V> {
 
 impl<V> Node<V> {
     fn new() -> Self {
-        Self { literal: HashMap::new(), one: None, rest: SmallVec::new(), here: SmallVec::new() }
+        Self { literal: Children::None, one: None, rest: SmallVec::new(), here: SmallVec::new() }
     }
 
     fn is_empty(&self) -> bool {
-        self.literal.is_empty() && self.one.is_none() && self.rest.is_empty() && self.here.is_empty()
+        matches!(self.literal, Children::None)
+            && self.one.is_none()
+            && self.rest.is_empty()
+            && self.here.is_empty()
+    }
+}
+
+/// A node's children for levels in so many words, by their places. Most nodes have one at most, for which a table
+/// would take several times the memory of all the rest.
+#[derive(Debug)]
+enum Children {
+    None,
+    One(Box<str>, u32),
+    Many(Box<HashMap<Box<str>, u32>>),
+}
+
+impl Children {
+    #[inline]
+    fn find(&self, level: &str) -> Option<u32> {
+        match self {
+            Self::None => None,
+            Self::One(name, child) => (**name == *level).then_some(*child),
+            Self::Many(children) => children.get(level).copied(),
+        }
+    }
+
+    /// Adds a child for a level that has none.
+    fn insert(&mut self, level: &str, child: u32) {
+        *self = match std::mem::replace(self, Self::None) {
+            Self::None => Self::One(level.into(), child),
+            Self::One(name, other) => {
+                Self::Many(Box::new(HashMap::from_iter([(name, other), (level.into(), child)])))
+            }
+            Self::Many(mut children) => {
+                children.insert(level.into(), child);
+                Self::Many(children)
+            }
+        }
+    }
+
+    /// Removes a level's child. A table stays one until it is empty, so that a level that comes and goes costs
+    /// no table each time.
+    fn remove(&mut self, level: &str) {
+        let is_empty = match self {
+            Self::None => true,
+            Self::One(name, _) => **name == *level,
+            Self::Many(children) => {
+                children.remove(level);
+                children.is_empty()
+            }
+        };
+        if is_empty {
+            *self = Self::None;
+        }
     }
 }
 
@@ -71,7 +124,7 @@ impl<V: PartialEq> FilterIndex<V> {
             }
             at = self.child(at, level).unwrap_or_else(|| self.grow(at, level));
         }
-        let node = &mut self.nodes[at];
+        let node = &mut self.nodes[at as usize];
         if is_rest(filter) {
             node.rest.push(value)
         } else {
@@ -82,14 +135,14 @@ impl<V: PartialEq> FilterIndex<V> {
 
     /// Takes `value` away from under `filter`; says whether it was there.
     pub fn remove(&mut self, filter: &TopicFilter<'_>, value: &V) -> bool {
-        let mut path: SmallVec<[(usize, &str); 8]> = SmallVec::new();
+        let mut path: SmallVec<[(u32, &str); 8]> = SmallVec::new();
         let mut at = ROOT;
         for level in filter.levels().filter(|level| *level != "#") {
             let Some(child) = self.child(at, level) else { return false };
             path.push((at, level));
             at = child;
         }
-        let node = &mut self.nodes[at];
+        let node = &mut self.nodes[at as usize];
         let values = if is_rest(filter) { &mut node.rest } else { &mut node.here };
         let Some(found) = values.iter().position(|v| v == value) else { return false };
         values.swap_remove(found);
@@ -100,7 +153,7 @@ impl<V: PartialEq> FilterIndex<V> {
 
     /// Calls `found` for each value whose filter matches `topic`.
     pub fn for_each_match<'v>(&'v self, topic: &str, mut found: impl FnMut(&'v V)) {
-        let root = &self.nodes[ROOT];
+        let root = self.node(ROOT);
         let hidden = topic.starts_with('$');
         if !hidden {
             root.rest.iter().for_each(&mut found);
@@ -124,37 +177,43 @@ impl<V: PartialEq> FilterIndex<V> {
             None => (levels, None),
         };
         let one = if hidden { None } else { node.one };
-        for child in [node.literal.get(level).copied(), one].into_iter().flatten() {
-            let child = &self.nodes[child];
+        for child in [node.literal.find(level), one].into_iter().flatten() {
+            let child = self.node(child);
             child.rest.iter().for_each(&mut *found);
             self.descend(child, below, false, found);
         }
     }
 
-    fn child(&self, at: usize, level: &str) -> Option<usize> {
-        let node = &self.nodes[at];
-        if level == "+" { node.one } else { node.literal.get(level).copied() }
+    #[inline]
+    fn node(&self, at: u32) -> &Node<V> {
+        &self.nodes[at as usize]
     }
 
-    fn grow(&mut self, at: usize, level: &str) -> usize {
-        let child = self.nodes.insert(Node::new());
-        let node = &mut self.nodes[at];
+    fn child(&self, at: u32, level: &str) -> Option<u32> {
+        let node = self.node(at);
+        if level == "+" { node.one } else { node.literal.find(level) }
+    }
+
+    fn grow(&mut self, at: u32, level: &str) -> u32 {
+        // filters are bounded far below 2^32 levels in all
+        let child = self.nodes.insert(Node::new()) as u32;
+        let node = &mut self.nodes[at as usize];
         if level == "+" {
             node.one = Some(child);
         } else {
-            node.literal.insert(level.into(), child);
+            node.literal.insert(level, child);
         }
         child
     }
 
     /// Takes out nodes that hold nothing any more, from `at` upwards along `path`.
-    fn prune(&mut self, mut at: usize, path: &[(usize, &str)]) {
+    fn prune(&mut self, mut at: u32, path: &[(u32, &str)]) {
         for &(parent, level) in path.iter().rev() {
-            if !self.nodes[at].is_empty() {
+            if !self.node(at).is_empty() {
                 return;
             }
-            self.nodes.remove(at);
-            let node = &mut self.nodes[parent];
+            self.nodes.remove(at as usize);
+            let node = &mut self.nodes[parent as usize];
             if level == "+" {
                 node.one = None;
             } else {
