@@ -128,7 +128,9 @@ fn errors_are_problem_documents() {
     post("/topics/site/%2B/temp", "1".into()).problem(422);
     post("/topics/$murre/clients/boiler-7", "1".into()).problem(403);
     post("/topics/site/a", "x".repeat(20 << 10)).problem(413);
+    post("/topics/site/a?retain=perhaps", "1".into()).problem(400);
     broker.request("PATCH", "/topics/site/a", &[], "").problem(405);
+    broker.request("POST", "/topics", &[], "").problem(405);
 }
 
 #[test]

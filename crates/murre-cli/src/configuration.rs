@@ -10,7 +10,7 @@ use crate::failure::Failure;
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Flags {
     /// Address and port to listen on [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     pub(crate) bind: Option<SocketAddr>,
     /// Folder to keep data in [default: none, in memory]
     #[arg(long, value_name = "DIR")]
@@ -24,6 +24,15 @@ pub(crate) struct Flags {
     /// What to log: off, error, warn, info, debug, trace, or several by module [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log: Option<String>,
+}
+
+/// Reads an address to listen on.
+///
+/// # Errors
+/// Says what was expected.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an IP address and a port, such as 127.0.0.1:8080 or 0.0.0.0:8080".to_owned())
 }
 
 impl Flags {

@@ -137,13 +137,19 @@ function showRow(row, topic, now) {
   setText(row.age, formatAge(now - topic.arrived));
 }
 
+function makeKey(path) {
+  const key = element("span", "key", labelOf(path));
+  key.title = path;
+  return key;
+}
+
 /** The first numbers with their names, or the payload as text. */
 function valueNodes({ payload, encoded, numbers, decimals }) {
   if (encoded) return [element("span", "unread", `${payload?.length ?? 0} characters of base64`)];
   if (numbers.length > 0) {
     const nodes = numbers.slice(0, NUMBERS_MAX).flatMap(([path, number], index) => {
       const text = formatNumber(number, index === 0 ? decimals : decimalsOf(number));
-      return path ? [element("span", "key", labelOf(path)), text] : [text];
+      return path ? [makeKey(path), text] : [text];
     });
     return numbers.length > NUMBERS_MAX ? [...nodes, element("span", "key", "…")] : nodes;
   }

@@ -13,7 +13,7 @@
 //!     HttpServer::new(move || App::new().service(mounted.service("/ws")))
 //!         .workers(broker.workers())
 //!         .client_disconnect_timeout(Duration::ZERO)
-//!         .tcp_nodelay(true)
+//!         .on_connect(murre_server::embed::on_connect)
 //!         .bind(("127.0.0.1", 8080))?
 //!         .run()
 //!         .await?;
@@ -27,7 +27,9 @@
 //!   ones take no clients: those are answered 503, and the log says why.
 //! - It runs in an actix system: under `#[actix_web::main]`, not `#[tokio::main]`.
 //! - `client_disconnect_timeout(Duration::ZERO)`: else TCP stays open for a second behind the close frames.
-//! - `tcp_nodelay(true)`: else a message may wait until the one before it is acknowledged.
+//! - [`on_connect`]: else a message may wait until the one before it is acknowledged, and a client that reads nothing
+//!   keeps its connection as long as it likes. Under TLS, where it can't reach the socket, at least
+//!   `tcp_nodelay(true)`.
 //! - `h1_allow_half_closed` stays true, as it is by default: else a client that half-closes gets no answers.
 //! - `max_connections`, 25,000 for each worker by default, holds for the broker's clients too.
 //! - [`Broker::shut_down`] before the server stops, best as its `shutdown_signal`: else it waits for clients that
@@ -36,16 +38,28 @@
 //! Of the [`Config`] all holds but `server.bind`, `server.workers`, `server.handshake_timeout` and `server.echo`,
 //! which are the server's business here.
 //!
+//! # What differs from a broker of its own
+//! Clients can't tell the two apart, but for one that sends faster than the broker takes and ends TCP without waiting
+//! for the answer to its close frame: with more than 16 MiB waiting it may lose up to its last 32 KiB. It is told so
+//! with 1011, in case it still listens, and the log says so. Behind `murre serve` nothing is lost then.
+//!
 //! # When a thread dies
 //! It takes its share of the topics with it. Clients are told that the broker goes away, and from then on all are
 //! answered 503; the process goes on, and a new broker needs a new process, or a new server with threads of its own.
 
-use std::{cell::OnceCell, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    cell::{Cell, OnceCell},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_http::StatusCode;
+use actix_rt::net::TcpStream;
 use actix_web::{
     HttpRequest, HttpResponse, Resource,
-    dev::{self, AppService, HttpServiceFactory},
+    dev::{self, AppService, Extensions, HttpServiceFactory},
     web,
 };
 use murre_core::{ids::WORKERS_MAX, session::SessionKind};
@@ -57,7 +71,7 @@ use crate::{
     shell::{
         actor,
         runtime::{Local, NoWorker},
-        upgrade::{SUBPROTOCOLS, codec_of, websocket_limits},
+        upgrade::{SUBPROTOCOLS, codec_of, prepare, websocket_limits},
     },
     websocket::{
         AllowedOrigins, Refusal,
@@ -139,6 +153,15 @@ impl Broker {
     }
 }
 
+/// Sets what the system does for a client's socket by itself, for `HttpServer::on_connect`: it sends what is written at
+/// once, asks after a silent peer, and gives up a socket that takes nothing for 15 minutes. It concerns all
+/// connections of the server.
+pub fn on_connect(socket: &dyn Any, _: &mut Extensions) {
+    if let Some(stream) = socket.downcast_ref::<TcpStream>() {
+        prepare(stream);
+    }
+}
+
 /// The endpoint at `/ws`, for `App::service`: `App::new().service(murre_server::service(&broker))`. Another path:
 /// [`Broker::service`].
 pub fn service(broker: &Broker) -> Service {
@@ -169,6 +192,8 @@ struct Endpoint {
     local: Result<Local, NoWorker>,
     process: Arc<Process>,
     origins: AllowedOrigins,
+    /// Whether the log has it that threads are missing.
+    warned: Cell<bool>,
 }
 
 impl Endpoint {
@@ -182,7 +207,7 @@ impl Endpoint {
             Err(why) => tracing::error!("this thread takes no clients for the broker: {why}"),
         }
         let origins = if is_local { process.origins.clone() } else { public_origins };
-        Self { local, process, origins }
+        Self { local, process, origins, warned: Cell::new(false) }
     }
 
     fn answer(&self, request: &HttpRequest, payload: dev::Payload) -> HttpResponse {
@@ -225,10 +250,10 @@ impl Endpoint {
         } else if self.process.is_incomplete() {
             "the broker has lost a worker thread; the server's log says more".to_owned()
         } else {
-            let workers = self.process.worker_count();
-            tracing::warn!(
-                "the broker waits for its {workers} threads: does the server have as many workers?"
-            );
+            if !self.warned.replace(true) {
+                let workers = self.process.worker_count();
+                tracing::warn!("the broker waits for its {workers} threads; has the server as many workers?");
+            }
             "the broker has not begun; try again later".to_owned()
         };
         Err(why)
@@ -263,4 +288,22 @@ fn say_farewell(process: &Process) {
             local.shut_down();
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[actix_rt::test]
+    async fn a_client_that_reads_nothing_is_given_up_by_the_system() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+
+        on_connect(&stream, &mut Extensions::new());
+
+        assert!(stream.nodelay().unwrap());
+        assert!(SockRef::from(&stream).tcp_user_timeout().unwrap().is_some());
+    }
 }

@@ -38,7 +38,7 @@ pub fn listen(
         // else TCP stays open for a second behind the close frames
         .client_disconnect_timeout(Duration::ZERO)
         .client_request_timeout(handshake_timeout)
-        .tcp_nodelay(true)
+        .on_connect(murre_server::embed::on_connect)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .shutdown_signal(async move {
             stop.await;

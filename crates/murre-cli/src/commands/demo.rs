@@ -35,7 +35,7 @@ Simulated weather stations, a vibrating machine and a vehicle, and the real read
 connections of their own. Everything is in memory and gone at the end.")]
 pub(crate) struct Args {
     /// Address and port to listen on [default: 127.0.0.1:8080, or a free port where that is taken]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = crate::configuration::address)]
     bind: Option<SocketAddr>,
     /// Stop after this time [default: at Ctrl-C]
     #[arg(long = "for", value_parser = duration, value_name = "DURATION")]

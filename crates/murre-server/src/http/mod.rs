@@ -33,6 +33,7 @@ pub(crate) fn configure(routes: &mut web::ServiceConfig, process: &Arc<Process>)
     routes
         .app_data(web::Data::new(Shared { process: process.clone() }))
         .app_data(web::PayloadConfig::new(process.config.limits.max_packet))
+        .app_data(web::QueryConfig::default().error_handler(|why, _| problem::bad_query(&why).into()))
         .app_data(local)
         .service(resource("/topics", "GET").route(web::get().to(topics::list)))
         .service(

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use actix_web::{HttpRequest, HttpResponse, ResponseError, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, error::QueryPayloadError, http::StatusCode};
 use murre_protocol::Code;
 
 use super::Shared;
@@ -61,6 +61,13 @@ pub(crate) fn from_refusal(refusal: Refusal) -> HttpResponse {
         response.append_header((name.as_str(), value.as_bytes()));
     }
     response.body(refusal.body)
+}
+
+/// A query that can't be read.
+pub(crate) fn bad_query(why: &QueryPayloadError) -> Problem {
+    let why = why.to_string();
+    let why = why.trim_start_matches("Query deserialize error: ");
+    Problem::new(StatusCode::BAD_REQUEST, format!("the query: {why}"))
 }
 
 /// A browser may write only from where it may connect.

@@ -218,7 +218,7 @@ impl Local {
 
     /// Hands on and sends what has come together, if it is much.
     pub(super) fn finish_if_full(&self) {
-        if self.0.borrow().worker.hub.pending_bytes() >= PENDING_BYTES_MAX {
+        if self.0.borrow().worker.pending_bytes() >= PENDING_BYTES_MAX {
             self.finish();
         }
     }

@@ -136,7 +136,7 @@ impl UpgradeService {
 }
 
 /// Sets what the system does for a session's socket by itself.
-fn prepare(stream: &TcpStream) {
+pub(crate) fn prepare(stream: &TcpStream) {
     // a socket that can't be told is still a socket
     let _ = stream.set_nodelay(true);
     let socket = SockRef::from(stream);
