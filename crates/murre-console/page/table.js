@@ -128,7 +128,7 @@ function makeGroup(name, count) {
 function showRow(row, topic, now) {
   row.row.classList.toggle("fresh", topic.changed && !row.isNew);
   if (topic.changed || row.isNew) {
-    row.value.replaceChildren(...valueNodes(topic));
+    row.value.replaceChildren(valueNode(topic));
     row.path.setAttribute("d", sparkline(topic.points, 128, 24));
   }
   topic.changed = false;
@@ -137,22 +137,25 @@ function showRow(row, topic, now) {
   setText(row.age, formatAge(now - topic.arrived));
 }
 
+/** The payload on one line: its first numbers with their names, or its text. */
+function valueNode({ payload, encoded, numbers, decimals }) {
+  const line = element("div", "line");
+  if (encoded) line.append(element("span", "text unread", `${payload?.length ?? 0} characters of base64`));
+  else if (numbers.length === 0) {
+    const text = typeof payload === "string" ? payload : JSON.stringify(payload) ?? "";
+    line.append(element("span", "text", text.slice(0, TEXT_MAX)));
+  }
+  // What doesn't fit wraps out of sight as a whole, so that no number is ever cut short.
+  for (const [index, [path, number]] of numbers.slice(0, NUMBERS_MAX).entries()) {
+    const pair = line.appendChild(element("span", "pair"));
+    if (path) pair.append(makeKey(path));
+    pair.append(formatNumber(number, index === 0 ? decimals : decimalsOf(number)));
+  }
+  return line;
+}
+
 function makeKey(path) {
   const key = element("span", "key", labelOf(path));
   key.title = path;
   return key;
-}
-
-/** The first numbers with their names, or the payload as text. */
-function valueNodes({ payload, encoded, numbers, decimals }) {
-  if (encoded) return [element("span", "unread", `${payload?.length ?? 0} characters of base64`)];
-  if (numbers.length > 0) {
-    const nodes = numbers.slice(0, NUMBERS_MAX).flatMap(([path, number], index) => {
-      const text = formatNumber(number, index === 0 ? decimals : decimalsOf(number));
-      return path ? [makeKey(path), text] : [text];
-    });
-    return numbers.length > NUMBERS_MAX ? [...nodes, element("span", "key", "…")] : nodes;
-  }
-  const text = typeof payload === "string" ? payload : JSON.stringify(payload) ?? "";
-  return [element("span", "", text.slice(0, TEXT_MAX))];
 }
