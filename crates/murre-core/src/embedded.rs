@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 use hashbrown::HashMap;
 use murre_protocol::{
     Code, Format, Position,
-    packet::{Message, MessageOptions, PublishOptions},
+    packet::{Message, PublishOptions},
 };
 use smallvec::SmallVec;
 
@@ -394,22 +394,5 @@ fn count_growth(counters: &Counters, shard: &Shard, topics: usize, bytes: usize)
     }
     if bytes_now != bytes {
         counters.kept_bytes.add((bytes_now as u64).wrapping_sub(bytes as u64));
-    }
-}
-
-/// A kept value as a snapshot's message.
-pub(crate) fn value_message<'a>(topic: &'a crate::shard::Topic, retain: bool) -> Message<'a> {
-    let value = &topic.value;
-    let mut options = value.options.clone();
-    if retain {
-        options.get_or_insert_with(|| Box::new(MessageOptions::default())).retain = true;
-    }
-    Message {
-        topic: Cow::Borrowed(&topic.name),
-        format: value.format,
-        payload: Cow::Borrowed(&value.payload),
-        time: value.time,
-        position: value.position,
-        options,
     }
 }

@@ -1,10 +1,14 @@
 //! A snapshot on its way through one worker's shards, a slice at a time.
 
-use murre_protocol::{Position, TopicFilter, TopicName};
+use std::borrow::Cow;
+
+use murre_protocol::{
+    Position, TopicFilter, TopicName,
+    packet::{Message, MessageOptions},
+};
 
 use crate::{
     batch::MessageBatch,
-    embedded::value_message,
     engine::Slice,
     ids::{SnapshotId, WorkerId},
     now::Now,
@@ -140,5 +144,22 @@ impl<'a> Slicing<'a> {
         shown
             && !topic.value.is_expired(self.now.wall)
             && TopicName::parse(&*topic.name).is_ok_and(|name| filter.matches(&name))
+    }
+}
+
+/// A kept value as a snapshot's message.
+fn value_message<'a>(topic: &'a Topic, retain: bool) -> Message<'a> {
+    let value = &topic.value;
+    let mut options = value.options.clone();
+    if retain {
+        options.get_or_insert_with(|| Box::new(MessageOptions::default())).retain = true;
+    }
+    Message {
+        topic: Cow::Borrowed(&topic.name),
+        format: value.format,
+        payload: Cow::Borrowed(&value.payload),
+        time: value.time,
+        position: value.position,
+        options,
     }
 }

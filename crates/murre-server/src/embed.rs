@@ -211,8 +211,12 @@ impl Endpoint {
     }
 
     fn answer(&self, request: &HttpRequest, payload: dev::Payload) -> HttpResponse {
-        self.open(request, payload)
-            .unwrap_or_else(|refusal| refusal.into_response().map_into_boxed_body().into())
+        self.open(request, payload).unwrap_or_else(|refusal| {
+            if let Ok(local) = &self.local {
+                local.peek_hub(|hub| hub.handshake_refused());
+            }
+            refusal.into_response().map_into_boxed_body().into()
+        })
     }
 
     fn open(&self, request: &HttpRequest, payload: dev::Payload) -> Result<HttpResponse, Refusal> {

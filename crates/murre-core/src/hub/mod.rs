@@ -248,6 +248,11 @@ impl Hub {
         Ok(key)
     }
 
+    /// A request to open a session was refused before there was one.
+    pub fn handshake_refused(&self) {
+        self.counters.handshakes_refused.add(1);
+    }
+
     /// A WebSocket message came.
     pub fn receive(&mut self, now: Now, key: SessionKey, kind: MessageKind, bytes: &[u8], out: &mut Outputs) {
         self.now = now;

@@ -67,6 +67,9 @@ pub(crate) struct Shared {
 
 /// `/ws` without a WebSocket handshake: what is missing.
 async fn not_an_upgrade(request: HttpRequest) -> HttpResponse {
+    if let Some(local) = request.app_data::<Local>() {
+        local.peek_hub(|hub| hub.handshake_refused());
+    }
     let refusal = match judge((&request).into(), &SUBPROTOCOLS) {
         Err(error) => Refusal::from(error),
         // in order but for what the HTTP layer demands of an upgrade

@@ -124,6 +124,7 @@ impl UpgradeService {
     }
 
     fn refuse<IO: ActixStream + 'static>(&self, refusal: &Refusal, io: IO) {
+        self.local.peek_hub(|hub| hub.handshake_refused());
         let mut answer = Vec::new();
         refusal.write_http1(&mut answer);
         let mut socket = Socket::new(io, websocket_limits(&self.process), Vec::new(), answer);
