@@ -12,7 +12,7 @@ use crate::{
     engine::{EngineInput, Outputs},
     ids::SessionKey,
     now::{Now, Tick},
-    session::{Close, Phase, SessionKind},
+    session::{Close, Phase},
     shard::Ended,
 };
 
@@ -208,10 +208,5 @@ impl Hub {
                 self.end(now, key, "broker shut down", Farewell::Said, close, out);
             }
         }
-    }
-
-    /// Whether the session is a part of this process.
-    pub fn is_local(&self, key: SessionKey) -> bool {
-        self.slot(key).is_some_and(|slot| slot.session.kind == SessionKind::Local)
     }
 }

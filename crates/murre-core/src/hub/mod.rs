@@ -24,7 +24,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
 use hashbrown::HashMap;
-use murre_protocol::{Code, Codec, packet::BrokerPacket};
+use murre_protocol::{Codec, packet::BrokerPacket};
 use slab::Slab;
 
 use crate::{
@@ -400,16 +400,6 @@ impl Hub {
     /// The encoding of a session's packets.
     pub fn codec(&self, key: SessionKey) -> Codec {
         self.slot(key).map_or(Codec::MessagePack, |slot| slot.outbox.codec())
-    }
-
-    /// Sessions that are open.
-    pub fn sessions(&self) -> usize {
-        self.sessions.len()
-    }
-
-    /// The code that a refused connection is closed with.
-    pub const fn refusal_code() -> Code {
-        Code::QUOTA
     }
 }
 
