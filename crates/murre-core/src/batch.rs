@@ -6,9 +6,9 @@
 use std::{borrow::Cow, ops::Range};
 
 use murre_protocol::{
-    Format, Position, Timestamp,
+    Codec, Format, Position, Timestamp,
     codec::HasOptions,
-    packet::{Message, MessageOptions, PublishOptions},
+    packet::{BrokerPacket, Message, MessageOptions, PublishOptions},
 };
 
 use crate::ids::{GroupId, SessionAddress, SessionKey, WorkerId};
@@ -208,7 +208,7 @@ impl MessageBatch {
     /// Appends a message, written in MessagePack, for `hubs`.
     pub fn push(&mut self, hash: u64, hubs: u64, message: Message<'_>) -> u32 {
         let start = self.bytes.len();
-        let has_options = murre_protocol::Codec::MessagePack.message_tail(&message, &mut self.bytes);
+        let has_options = Codec::MessagePack.message_tail(&message, &mut self.bytes);
         let tail = Span { start: start as u32, len: (self.bytes.len() - start) as u32 };
         let topic_len = message.topic.len();
         let topic_at = start + string_header(topic_len);
@@ -232,6 +232,37 @@ impl MessageBatch {
             options,
         });
         self.entries.len() as u32 - 1
+    }
+
+    /// Appends a message that was written before; false where `tail` is no message's tail.
+    pub fn push_encoded(&mut self, hash: u64, hubs: u64, has_options: HasOptions, tail: &[u8]) -> bool {
+        let Some(peek) = Codec::peek_tail(tail) else { return false };
+        let options = if has_options.0 { tail_options(tail) } else { None };
+        let start = self.bytes.len() as u32;
+        let place = |part: &[u8]| Span {
+            start: start + (part.as_ptr() as usize - tail.as_ptr() as usize) as u32,
+            len: part.len() as u32,
+        };
+        let (topic, payload) = (place(peek.topic), place(peek.payload));
+        self.bytes.extend_from_slice(tail);
+        let options = options.map(|options| {
+            self.options.push(options);
+            self.options.len() as u32 - 1
+        });
+        self.entries.push(MessageEntry {
+            hash,
+            hubs,
+            position: peek.position,
+            time: peek.time,
+            format: peek.format,
+            retain: false,
+            has_options,
+            tail: Span { start, len: tail.len() as u32 },
+            topic,
+            payload,
+            options,
+        });
+        true
     }
 
     /// Bytes of encoded messages.
@@ -289,6 +320,17 @@ impl MessageBatch {
     }
 }
 
+/// The options at the end of a message's tail.
+fn tail_options(tail: &[u8]) -> Option<MessageOptions<'static>> {
+    let mut packet = Vec::with_capacity(tail.len() + 16);
+    Codec::MessagePack.message_head(0, HasOptions(true), &mut packet);
+    packet.extend_from_slice(tail);
+    match Codec::MessagePack.broker_packet(&packet, usize::MAX) {
+        Ok(Some((BrokerPacket::Message { message, .. }, _))) => message.options.map(|o| owned_options(*o)),
+        _ => None,
+    }
+}
+
 /// Bytes of a MessagePack string's header.
 fn string_header(len: usize) -> usize {
     match len {
@@ -340,8 +382,6 @@ fn own_text(text: Cow<'_, str>) -> Cow<'static, str> {
 
 #[cfg(test)]
 mod tests {
-    use murre_protocol::{Codec, packet::BrokerPacket};
-
     use super::*;
 
     #[test]
@@ -369,6 +409,14 @@ mod tests {
             let (read, rest) = Codec::MessagePack.broker_packet(&packet, usize::MAX).unwrap().unwrap();
             assert_eq!(read, BrokerPacket::Message { sub: 7, message });
             assert!(rest.is_empty());
+
+            let mut copy = MessageBatch::new(WorkerId(0));
+            assert!(copy.push_encoded(1, 1, entry.has_options, batch.tail(&entry)));
+            let copied = copy.entries()[0];
+            assert_eq!(
+                (copy.message(&copied), copy.tail(&copied)),
+                (batch.message(&entry), batch.tail(&entry))
+            );
         }
     }
 }

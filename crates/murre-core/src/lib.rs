@@ -12,6 +12,7 @@
 //! | [`embedded`] | the engine in this process: a worker's shards | the interest of each hub in each filter |
 //! | [`shard`] | the topics that hash to it, in one order | last values, client records |
 //! | [`snapshot`] | last values on their way to one subscription | a cursor |
+//! | [`log`] | the boundary to what keeps messages | |
 //! | [`groups`] | shared subscriptions, as the engine sees them | |
 //! | [`outbox`] | the bounded bytes pending for a session | blocks of the worker's pool |
 //! | [`batch`] | what crosses between parts | |
@@ -34,6 +35,7 @@ pub mod hub;
 pub mod ids;
 pub mod index;
 pub mod limits;
+pub mod log;
 pub mod now;
 pub mod outbox;
 pub mod placement;

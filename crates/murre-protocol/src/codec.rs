@@ -8,7 +8,7 @@
 //! among packets that already wait.
 
 use crate::{
-    DecodeError, json, msgpack,
+    DecodeError, Format, Position, Timestamp, json, msgpack,
     packet::{BrokerPacket, ClientPacket, Message},
 };
 
@@ -34,6 +34,21 @@ pub struct MessagePeek<'a> {
     pub topic: &'a [u8],
     /// Whether it is a kept value, sent as part of a snapshot.
     pub retain: bool,
+}
+
+/// What [`Codec::peek_tail`] sees of a MESSAGE's tail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TailPeek<'a> {
+    /// The topic's bytes.
+    pub topic: &'a [u8],
+    /// How the payload is to be read.
+    pub format: Format,
+    /// The payload.
+    pub payload: &'a [u8],
+    /// When the broker took it.
+    pub time: Timestamp,
+    /// Where it stands.
+    pub position: Position,
 }
 
 /// What is left of a WebSocket message's bytes after a packet was taken off the front.
@@ -110,5 +125,11 @@ impl Codec {
             Self::MessagePack => msgpack::peek_message(packet),
             Self::Json => json::peek_message(packet),
         }
+    }
+
+    /// What a tail, written by [`Codec::message_tail`] in MessagePack, is about; none for other bytes. The options
+    /// behind it are not looked at.
+    pub fn peek_tail(tail: &[u8]) -> Option<TailPeek<'_>> {
+        msgpack::peek_tail(tail)
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod writer;
 
 use decode::{ArrayElements, unknown};
 pub(crate) use encode::{message_head, message_tail, write_broker, write_client};
-pub(crate) use peek::{peek_message, split_packet};
+pub(crate) use peek::{peek_message, peek_tail, split_packet};
 
 use crate::{
     DecodeError, Problem,

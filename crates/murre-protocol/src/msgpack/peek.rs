@@ -2,7 +2,8 @@
 
 use super::reader::Reader;
 use crate::{
-    codec::MessagePeek,
+    Format, Position, Timestamp,
+    codec::{MessagePeek, TailPeek},
     decode::{DEPTH_MAX, Kind},
 };
 
@@ -26,6 +27,19 @@ pub(crate) fn peek_message(packet: &[u8]) -> Option<MessagePeek<'_>> {
     let topic = reader.text_bytes().ok()?;
     let retain = elements > 7 && has_retain(reader).unwrap_or(false);
     Some(MessagePeek { sub, topic, retain })
+}
+
+/// See [`Codec::peek_tail`](crate::Codec::peek_tail).
+#[inline]
+pub(crate) fn peek_tail(tail: &[u8]) -> Option<TailPeek<'_>> {
+    let mut reader = Reader::new(tail);
+    Some(TailPeek {
+        topic: reader.text_bytes().ok()?,
+        format: Format::from_wire(reader.uint().ok()?)?,
+        payload: reader.bytes().ok()?,
+        time: Timestamp::from_millis(reader.uint().ok()?),
+        position: Position::from_wire(reader.uint().ok()?)?,
+    })
 }
 
 /// Whether the options behind format, payload, time and position say `retain`.

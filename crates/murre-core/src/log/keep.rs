@@ -1,0 +1,79 @@
+//! The rules that say what is kept of which topics.
+
+use std::time::Duration;
+
+use murre_protocol::{TopicFilter, TopicName};
+
+/// A rule, by its place in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RuleId(pub u16);
+
+/// What is kept of the topics that match a filter. Each bound that is given holds; without any, all is kept, up to
+/// the store's own bound.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeepRule {
+    /// Which topics.
+    pub filter: TopicFilter<'static>,
+    /// The newest messages of each topic.
+    pub last: Option<u64>,
+    /// What is younger than this.
+    pub age: Option<Duration>,
+    /// The newest messages that come to so many bytes, of all topics of the rule together.
+    pub bytes: Option<u64>,
+    /// Whether a publish is acknowledged only once it is committed.
+    pub durable: bool,
+}
+
+/// All rules, in order; the first that matches a topic holds.
+#[derive(Debug, Clone, Default)]
+pub struct KeepRules {
+    rules: Vec<KeepRule>,
+}
+
+impl KeepRules {
+    /// The rules in their order.
+    pub fn new(rules: Vec<KeepRule>) -> Self {
+        Self { rules }
+    }
+
+    /// The rule that holds for a topic.
+    pub fn of(&self, topic: &TopicName<'_>) -> Option<RuleId> {
+        let place = self.rules.iter().position(|rule| rule.filter.matches(topic))?;
+        u16::try_from(place).ok().map(RuleId)
+    }
+
+    /// A rule.
+    pub fn rule(&self, id: RuleId) -> Option<&KeepRule> {
+        self.rules.get(usize::from(id.0))
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[KeepRule] {
+        &self.rules
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(filter: &str, last: u64) -> KeepRule {
+        let filter = TopicFilter::parse(filter).unwrap().into_owned();
+        KeepRule { filter, last: Some(last), age: None, bytes: None, durable: false }
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_holds() {
+        let rules = KeepRules::new(vec![rule("site/a/#", 1), rule("site/#", 2)]);
+        let last = |topic| {
+            let id = rules.of(&TopicName::parse(topic).unwrap())?;
+            rules.rule(id)?.last
+        };
+        assert_eq!([last("site/a/t"), last("site/b/t"), last("x")], [Some(1), Some(2), None]);
+    }
+}
