@@ -35,7 +35,17 @@ impl Broker {
 
     /// Starts a broker with some keys of its configuration set: `("session.hello_timeout", "200ms")`.
     pub fn with(settings: &[(&str, &str)]) -> Self {
+        Self::launch(settings, "")
+    }
+
+    /// Starts a broker with a configuration file.
+    pub fn configured(file: &str) -> Self {
+        Self::launch(&[], file)
+    }
+
+    fn launch(settings: &[(&str, &str)], file: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the broker");
+        std::fs::write(folder.path().join("murre.toml"), file).expect("a file in the broker's folder");
         let mut process = Shell::of_this_program()
             .command()
             .envs(settings.iter().map(|(key, value)| (variable(key), value)))

@@ -18,7 +18,7 @@ use std::{hint::black_box, sync::Arc};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use murre_core::{
     counters::Counters,
-    embedded::Embedded,
+    embedded::{Embedded, EmbeddedSetup, LogSetup},
     hub::{Hub, HubSetup, Identity, MessageKind},
     ids::{SessionKey, WorkerId},
     limits::Limits,
@@ -75,9 +75,20 @@ impl Broker {
     fn new() -> Self {
         let placement = Placement { shards: SHARDS_DEFAULT, workers: 1, seed: 7 };
         let (limits, counters) = (Arc::new(Limits::default()), Arc::new(Counters::default()));
-        let identity =
-            Arc::new(Identity { epoch: "epoch".into(), server: "murre/bench".into(), seed: placement.seed });
-        let engine = Embedded::new(WORKER, placement, &limits, counters.clone(), &Directory::default());
+        let identity = Arc::new(Identity {
+            epoch: "epoch".into(),
+            server: "murre/bench".into(),
+            seed: placement.seed,
+            durable: false,
+        });
+        let engine = Embedded::new(EmbeddedSetup {
+            worker: WORKER,
+            placement,
+            limits: limits.clone(),
+            counters: counters.clone(),
+            directory: Directory::default(),
+            log: LogSetup::in_memory(Arc::default()),
+        });
         let counted = counters.clone();
         let hub = Hub::new(HubSetup { worker: WORKER, placement, limits, identity, counters: counted });
         let now = Now { wall: Timestamp::from_millis(1_700_000_000_000), tick: Tick(0) };

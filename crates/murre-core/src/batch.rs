@@ -6,7 +6,7 @@
 use std::{borrow::Cow, ops::Range};
 
 use murre_protocol::{
-    Codec, Format, Position, Timestamp,
+    ClientId, Codec, Format, Position, Timestamp,
     codec::HasOptions,
     packet::{BrokerPacket, Message, MessageOptions, PublishOptions},
 };
@@ -40,6 +40,8 @@ pub struct PublishBatch {
     payloads: Vec<u8>,
     entries: Vec<PublishEntry>,
     options: Vec<PublishOptions<'static>>,
+    /// Client ids of publishes that have a sequence number.
+    senders: Vec<ClientId>,
 }
 
 /// One publish.
@@ -56,6 +58,7 @@ pub struct PublishEntry {
     topic: Span,
     payload: Span,
     options: Option<u32>,
+    sender: Option<u32>,
 }
 
 impl PublishBatch {
@@ -77,7 +80,22 @@ impl PublishBatch {
             topic: span,
             payload,
             options,
+            sender: None,
         });
+    }
+
+    /// Says whose sequence number the publish has that was appended last.
+    pub fn set_sender(&mut self, client: ClientId) {
+        if let Some(entry) = self.entries.last_mut() {
+            entry.sender = Some(self.senders.len() as u32);
+            self.senders.push(client);
+        }
+    }
+
+    /// Whose sequence number an entry has, and the number; none where it has none.
+    pub fn sequence(&self, entry: &PublishEntry) -> Option<(&ClientId, u64)> {
+        let client = self.senders.get(entry.sender? as usize)?;
+        Some((client, self.options(entry)?.sequence?))
     }
 
     /// Bytes of topics and payloads.
@@ -118,6 +136,7 @@ impl PublishBatch {
         self.payloads.shrink_to(SPARE_BYTES_MAX);
         self.entries.clear();
         self.options.clear();
+        self.senders.clear();
     }
 }
 
@@ -156,6 +175,9 @@ pub struct MessageBatch {
     pub shares: Vec<Share>,
     /// Whose publishes these are, and how many bytes; given back when the last hub has taken the batch.
     pub credits: Vec<(SessionAddress, usize)>,
+    /// The number of the newest batch on its way into the log when these were taken, 0 where none was: subscriptions
+    /// with `ack` get them once it is through.
+    pub gate: u64,
 }
 
 /// One message.
@@ -202,6 +224,7 @@ impl MessageBatch {
             options: Vec::new(),
             shares: Vec::new(),
             credits: Vec::new(),
+            gate: 0,
         }
     }
 
@@ -317,6 +340,7 @@ impl MessageBatch {
         self.options.clear();
         self.shares.clear();
         self.credits.clear();
+        self.gate = 0;
     }
 }
 

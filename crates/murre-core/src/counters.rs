@@ -89,4 +89,14 @@ counters! {
     wills: "counter",
     /// Times that a session was not read on, because of the bytes that it had under way or waiting.
     paused: "counter",
+    /// Messages handed to the log.
+    logged: "counter",
+    /// Batches that the log refused or could not write.
+    log_batches_failed: "counter",
+    /// Publishes that were a repeat of one that was logged, by their sequence number.
+    repeats: "counter",
+    /// Parts of the log that a history lacks since they could not be read.
+    damaged_reads: "counter",
+    /// Histories that were sent whole.
+    replays: "counter",
 }

@@ -8,11 +8,12 @@ use std::{
     sync::{Arc, atomic::AtomicUsize},
 };
 
-use murre_protocol::{ClientId, Code, Position, TopicFilter};
+use murre_protocol::{ClientId, Code, Position, Timestamp, TopicFilter};
 
 use crate::{
     batch::{MessageBatch, PublishBatch},
     ids::{GroupId, SessionAddress, SessionKey, SnapshotId, WorkerId},
+    log::{LogCommand, LogEvent, Lost},
     now::{Now, Tick},
     shard::Ended,
 };
@@ -94,8 +95,10 @@ pub enum EngineInput {
     },
     /// Where do your shards stand?
     Positions(SnapshotId),
-    /// The last values of all matching topics, in slices.
+    /// The last values of all matching topics, or their history, in slices.
     Snapshot(SnapshotCommand),
+    /// Something that the log answers.
+    Log(LogEvent),
     /// A connection claims a client id.
     Connect {
         /// Which id.
@@ -115,12 +118,32 @@ pub enum EngineInput {
 /// Steps of a snapshot; each `Open` and `Next` is answered by one slice.
 #[derive(Debug)]
 pub enum SnapshotCommand {
-    /// Begin.
-    Open(SnapshotId, TopicFilter<'static>),
+    /// Begin. A history after positions is answered by [`HubInput::Judged`] first, and by slices for each `Next`.
+    Open(SnapshotId, TopicFilter<'static>, Begin),
     /// There is room for the next slice.
     Next(SnapshotId),
     /// Nobody wants it any more.
     Cancel(SnapshotId),
+}
+
+/// What a snapshot begins with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Begin {
+    /// The last value of each topic.
+    Last,
+    /// What the log has.
+    History(HistoryFrom),
+}
+
+/// Where a history begins.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HistoryFrom {
+    /// With the newest `n` messages of each topic.
+    LastN(u64),
+    /// With the first message that the broker took at or after this time.
+    Since(Timestamp),
+    /// Behind these positions, by shard.
+    After(Arc<[Position]>),
 }
 
 /// What the engine tells a hub.
@@ -154,6 +177,32 @@ pub enum HubInput {
     LetGo(SessionKey),
     /// Bytes that are no longer under way.
     Credit(Vec<(SessionKey, usize)>),
+    /// Bytes that are under way into the log, of sessions that publish to shards on their own worker.
+    Charge(Vec<(SessionKey, usize)>),
+    /// Whether so much is on its way into the log that sessions whose publishes are among it have to wait.
+    Pressed {
+        /// Whose log side says so.
+        from: WorkerId,
+        /// Whether.
+        pressed: bool,
+    },
+    /// A batch of the log and all before it are through: messages that came with this gate, or a lower one, may go to
+    /// subscriptions with `ack`.
+    Committed {
+        /// Whose.
+        from: WorkerId,
+        /// Its number.
+        gate: u64,
+    },
+    /// What a history after positions lacks, as far as the shards of one worker know.
+    Judged {
+        /// Whose shards.
+        from: WorkerId,
+        /// Which.
+        id: SnapshotId,
+        /// Why messages are missing.
+        lost: Option<Lost>,
+    },
 }
 
 /// The answer to a publish.
@@ -215,12 +264,14 @@ pub struct Outputs {
     pub later: VecDeque<EngineInput>,
     /// Sessions whose shell has something to do.
     pub woken: Vec<SessionKey>,
+    /// For the log, in order.
+    pub log: Vec<LogCommand>,
 }
 
 impl Outputs {
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
-        self.sent.is_empty() && self.later.is_empty() && self.woken.is_empty()
+        self.sent.is_empty() && self.later.is_empty() && self.woken.is_empty() && self.log.is_empty()
     }
 
     /// Sends to a worker's hub.

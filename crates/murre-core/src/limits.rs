@@ -27,6 +27,10 @@ pub struct Limits {
     pub ack_queue_bytes_max: usize,
     /// Bytes that one session may have under way to other workers before it is read no further.
     pub publish_inflight_max: usize,
+    /// Clients whose sequence numbers one shard knows.
+    pub sequences_max: usize,
+    /// The most that a subscription gets of `from: {"last": n}`, for each topic.
+    pub history_last_max: u64,
     /// How long a connection may take to its CONNECT.
     pub hello_timeout: Duration,
     /// The keep-alive of clients that ask for none in particular.
@@ -49,6 +53,8 @@ impl Default for Limits {
             inflight_max: 1_000,
             ack_queue_bytes_max: 4 << 20,
             publish_inflight_max: 1 << 20,
+            sequences_max: 100_000,
+            history_last_max: 1_000_000,
             hello_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(60),
             keep_alive_max: Duration::from_secs(18 * 3600),

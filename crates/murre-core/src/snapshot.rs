@@ -19,7 +19,7 @@ use crate::{
 /// Bytes of values after which a slice ends.
 pub const SLICE_BYTES: usize = 64 * 1024;
 /// Topics that one slice looks at, so that a filter that matches little does not hold up the worker.
-const SLICE_TOPICS: usize = 4096;
+pub(crate) const SLICE_TOPICS: usize = 4096;
 
 /// Where a snapshot stands in one worker's shards.
 #[derive(Debug)]
@@ -148,7 +148,7 @@ impl<'a> Slicing<'a> {
 }
 
 /// A kept value as a snapshot's message.
-fn value_message<'a>(topic: &'a Topic, retain: bool) -> Message<'a> {
+pub(crate) fn value_message<'a>(topic: &'a Topic, retain: bool) -> Message<'a> {
     let value = &topic.value;
     let mut options = value.options.clone();
     if retain {

@@ -11,6 +11,7 @@ use crate::{
     engine::{Engine, EngineInput, Input, Outputs},
     hub::Hub,
     ids::{SessionKey, WorkerId},
+    log::LogCommand,
     now::{Now, Tick},
 };
 
@@ -33,6 +34,8 @@ pub struct Wants {
     pub sent: Vec<(WorkerId, Input)>,
     /// Sessions whose shell has something to do.
     pub woken: Vec<SessionKey>,
+    /// Commands for the log, in order.
+    pub log: Vec<LogCommand>,
     /// Whether [`Worker::turn`] is to be called again when the event loop has had a turn.
     pub again: bool,
 }
@@ -110,6 +113,7 @@ impl<E: Engine> Worker<E> {
         self.hub.take_fresh_bytes();
         self.taken_bytes = 0;
         wants.woken.append(&mut self.out.woken);
+        wants.log.append(&mut self.out.log);
         wants.again |= !self.out.later.is_empty();
     }
 

@@ -8,6 +8,7 @@
 //! | [`embed`] | the broker inside a person's own actix-web server |
 //! | `shell` | sessions on sockets, a worker's core on its thread |
 //! | `http` | what is beside `/ws` on the same port |
+//! | `log` | where messages are kept |
 //! | `process` | what all workers share |
 //! | `serve` | starting and stopping |
 //! | `files` | how many files the process may have open |
@@ -18,6 +19,7 @@ pub mod config;
 pub mod embed;
 mod files;
 mod http;
+mod log;
 mod process;
 mod serve;
 mod shell;

@@ -14,17 +14,21 @@ use actix_rt::ArbiterHandle;
 use murre_core::{
     actor::{Directory, WorkerAddress},
     counters::Counters,
-    embedded::Embedded,
+    embedded::{Embedded, EmbeddedSetup, LogSetup},
+    engine::{EngineInput, Input},
     hub::{Hub, HubSetup, Identity},
     ids::WorkerId,
     limits::Limits,
+    log::{KeepRules, Log, LogCommand},
     placement::{Placement, SHARDS_DEFAULT},
     shard,
     worker::Worker,
 };
 use parking_lot::Mutex;
 
-use crate::{clock::Clock, config::Config, websocket::AllowedOrigins, websocket::origin::OwnHost};
+use crate::{
+    clock::Clock, config::Config, log::InMemory, websocket::AllowedOrigins, websocket::origin::OwnHost,
+};
 
 /// A broker's shared parts. Workers register here as their threads start.
 pub(crate) struct Process {
@@ -39,6 +43,8 @@ pub(crate) struct Process {
     started: AtomicUsize,
     registering: Mutex<Vec<(WorkerId, WorkerAddress, ArbiterHandle)>>,
     workers: OnceLock<(Directory, Vec<ArbiterHandle>)>,
+    rules: Arc<KeepRules>,
+    log: OnceLock<Box<dyn Log>>,
     stopping: AtomicBool,
     incomplete: AtomicBool,
 }
@@ -57,10 +63,13 @@ impl Process {
             epoch: format!("{:016x}", random()),
             server: concat!("murre/", env!("CARGO_PKG_VERSION")).to_owned(),
             seed: random(),
+            durable: false,
         };
-        Ok(Arc::new(Self {
+        let (rules, clock) = (Arc::new(config.keep_rules()), Clock::start());
+        let memory_bytes_max = config.store.memory_bytes_max as u64;
+        let process = Arc::new(Self {
             limits: Arc::new(limits(&config, workers)),
-            clock: Clock::start(),
+            clock,
             origins,
             placement,
             identity: Arc::new(identity),
@@ -69,10 +78,30 @@ impl Process {
             started: AtomicUsize::new(0),
             registering: Mutex::default(),
             workers: OnceLock::new(),
+            rules: rules.clone(),
+            log: OnceLock::new(),
             stopping: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
             config,
-        }))
+        });
+        let weak = Arc::downgrade(&process);
+        let sink = Box::new(move |worker, event| {
+            if let Some(process) = weak.upgrade()
+                && let Some(workers) = process.workers()
+            {
+                workers.send(worker, Input::Engine(EngineInput::Log(event)));
+            }
+        });
+        let log = InMemory::new(placement.shards, rules, memory_bytes_max, clock, sink);
+        let _ = process.log.set(Box::new(log));
+        Ok(process)
+    }
+
+    /// Hands a command to the log.
+    pub(crate) fn log(&self, command: LogCommand) {
+        if let Some(log) = self.log.get() {
+            log.send(command);
+        }
     }
 
     /// The next worker's number; none when all have started, so one of them must have died.
@@ -85,7 +114,17 @@ impl Process {
     pub(crate) fn make_worker(&self, worker: WorkerId) -> Worker<Embedded> {
         let counters = self.counters.get(worker.index()).cloned().unwrap_or_default();
         let (placement, limits) = (self.placement, self.limits.clone());
-        let engine = Embedded::new(worker, placement, &limits, counters.clone(), &self.clients);
+        let engine = Embedded::new(EmbeddedSetup {
+            worker,
+            placement,
+            limits: limits.clone(),
+            counters: counters.clone(),
+            directory: self.clients.clone(),
+            log: LogSetup {
+                queue_max: self.config.store.queue_max.div_ceil(self.counters.len()),
+                ..LogSetup::in_memory(self.rules.clone())
+            },
+        });
         let identity = self.identity.clone();
         Worker::new(worker, Hub::new(HubSetup { worker, placement, limits, identity, counters }), engine)
     }
@@ -184,6 +223,8 @@ fn limits(config: &Config, workers: usize) -> Limits {
         inflight_max: limits.inflight_max,
         ack_queue_bytes_max: limits.ack_queue_bytes_max,
         publish_inflight_max: limits.publish_inflight_max,
+        sequences_max: limits.sequences_max.div_ceil(shards),
+        history_last_max: limits.history_last_max as u64,
         hello_timeout: config.session.hello_timeout,
         keep_alive: config.session.keep_alive,
         keep_alive_max: config.session.keep_alive_max,

@@ -61,7 +61,8 @@ fn as_toml(loaded: &Loaded) -> Vec<String> {
     let mut lines = Vec::new();
     let mut last_section = "";
     for setting in loaded.settings() {
-        let section = setting.key.split('.').next().unwrap_or_default();
+        // what stands in no section comes first, by its name
+        let section = setting.key.split_once('.').map_or("", |(section, _)| section);
         if section != last_section {
             if !lines.is_empty() {
                 lines.push(String::new());

@@ -6,15 +6,16 @@
 
 use murre_protocol::{
     Position,
-    packet::{BrokerPacket, CaughtUp},
+    packet::{BrokerPacket, CaughtUp, Subscribed},
 };
 
 use super::Hub;
 use crate::{
     engine::{EngineInput, Outputs, Slice, SnapshotCommand},
     ids::{SessionKey, SnapshotId, WorkerId},
+    log::Lost,
     now::Now,
-    session::{CatchUp, NextStep, Replay, Stage},
+    session::{CatchUp, Judging, NextStep, Replay, Stage},
 };
 
 impl Hub {
@@ -23,6 +24,7 @@ impl Hub {
         key: SessionKey,
         place: u32,
         replay: Replay,
+        answers: u32,
         out: &mut Outputs,
     ) {
         let id = SnapshotId { worker: self.worker, serial: self.number() };
@@ -30,23 +32,62 @@ impl Hub {
         let workers_left = workers.fold(0, |set, worker| set | worker.bit());
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         subscription.live = if replay == Replay::Live { all_shards } else { 0 };
-        if replay == Replay::Last
+        subscription.history_waits |= replay.is_history();
+        if replay != Replay::Live
             && let Some(window) = &mut subscription.ack
         {
             window.begin_anew();
         }
+        let judging = match &replay {
+            Replay::After { lost, .. } => Some(Judging { workers_left, lost: *lost, answers }),
+            _ => None,
+        };
         let (count, positions, next) = (0, Vec::new(), NextStep::Open);
-        subscription.stage =
-            Stage::CatchingUp(Box::new(CatchUp { id, replay, count, positions, workers_left, next }));
+        let filter = subscription.filter.clone();
+        let begin = replay.begin();
+        let is_judged = judging.is_some();
+        let catch_up = CatchUp { id, replay, count, positions, workers_left, next, judging };
+        subscription.stage = Stage::CatchingUp(Box::new(catch_up));
         self.routes.void();
         self.snapshots.insert(id.serial, place);
-        if replay == Replay::Live {
-            self.ask_all(out, || EngineInput::Positions(id));
-            return;
+        match begin {
+            None => self.ask_all(out, || EngineInput::Positions(id)),
+            Some(begin) if is_judged => self.ask_all(out, || {
+                EngineInput::Snapshot(SnapshotCommand::Open(id, filter.clone(), begin.clone()))
+            }),
+            Some(_) => self.wait_for_turn(key, place, out),
         }
+    }
+
+    /// A session is sent one snapshot or history after the other.
+    fn wait_for_turn(&mut self, key: SessionKey, place: u32, out: &mut Outputs) {
         let Some(slot) = self.slot_mut(key) else { return };
         slot.session.snapshots_waiting.push(place);
         self.go_on_catching_up(key, out);
+    }
+
+    /// Shards of one worker say whether a history after positions lacks something: SUBSCRIBED when all have.
+    pub(super) fn judged(&mut self, from: WorkerId, id: SnapshotId, lost: Option<Lost>, out: &mut Outputs) {
+        let Some(&place) = self.snapshots.get(&id.serial) else { return };
+        let Some(catch_up) = self.catch_up(place) else { return };
+        let Some(judging) = &mut catch_up.judging else { return };
+        judging.lost = judging.lost.or(lost);
+        judging.workers_left &= !from.bit();
+        if judging.workers_left > 0 {
+            return;
+        }
+        let (lost, answers) = (judging.lost, judging.answers);
+        catch_up.judging = None;
+        catch_up.next = NextStep::Next;
+        let Some(key) = self.session_of(place) else { return };
+        let Some(sub) = self.subscriptions.get(place as usize).map(|subscription| subscription.sub) else {
+            return;
+        };
+        for _ in 0..answers {
+            let (recovered, lost) = (Some(lost.is_none()), lost.map(|lost| lost.word().into()));
+            self.say_subscribed(key, Subscribed { sub, recovered, lost, ..Default::default() }, out);
+        }
+        self.wait_for_turn(key, place, out);
     }
 
     /// Asks for the next slice if there is room for it.
@@ -81,13 +122,14 @@ impl Hub {
         }
         let filter = subscription.filter.clone();
         let Stage::CatchingUp(catch_up) = &mut subscription.stage else { return };
-        if catch_up.workers_left == 0 {
+        if catch_up.workers_left == 0 || catch_up.judging.is_some() {
             return;
         }
+        let Some(begin) = catch_up.replay.begin() else { return };
         let worker = WorkerId(catch_up.workers_left.trailing_zeros() as u8);
         let command = match std::mem::replace(&mut catch_up.next, NextStep::Awaited) {
             NextStep::Awaited => return,
-            NextStep::Open => SnapshotCommand::Open(id, filter),
+            NextStep::Open => SnapshotCommand::Open(id, filter, begin),
             NextStep::Next => SnapshotCommand::Next(id),
         };
         if worker == self.worker && matches!(command, SnapshotCommand::Next(_)) {
@@ -103,7 +145,8 @@ impl Hub {
         let Slice { id, from, values, finished, done, overtaken } = slice;
         let Some(&place) = self.snapshots.get(&id.serial) else { return };
         let Some(key) = self.session_of(place) else { return };
-        let sent = self.deliver_slice(place, &values, out);
+        let history = self.catch_up(place).is_some_and(|catch_up| catch_up.replay.is_history());
+        let sent = self.deliver_slice(place, &values, |entry| history || entry.retain, out);
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         let Stage::CatchingUp(catch_up) = &mut subscription.stage else { return };
         catch_up.count += sent;
@@ -122,7 +165,9 @@ impl Hub {
             }
         } else {
             catch_up.workers_left &= !from.bit();
-            catch_up.next = NextStep::Open;
+            // a history after positions was opened everywhere at once
+            let opened = matches!(catch_up.replay, Replay::After { .. });
+            catch_up.next = if opened { NextStep::Next } else { NextStep::Open };
             if catch_up.workers_left == 0 {
                 self.all_through(key, place, out);
             }
@@ -168,8 +213,9 @@ impl Hub {
         let CatchUp { id, replay, count, mut positions, .. } = *catch_up;
         positions.sort_unstable_by_key(|position| position.shard());
         self.snapshots.remove(&id.serial);
-        if replay == Replay::Last {
-            self.counters.snapshots.add(1);
+        if replay != Replay::Live {
+            let counter = if replay.is_history() { &self.counters.replays } else { &self.counters.snapshots };
+            counter.add(1);
             if let Some(slot) = self.slot_mut(key) {
                 slot.session.snapshot = None;
             }
@@ -180,11 +226,23 @@ impl Hub {
     /// Stops catching up, wherever it is.
     pub(super) fn cut_catching_up(&mut self, key: SessionKey, place: u32, out: &mut Outputs) {
         let Some(catch_up) = self.catch_up(place) else { return };
-        let (id, worker) = (catch_up.id, WorkerId(catch_up.workers_left.trailing_zeros() as u8));
-        let opened = catch_up.replay == Replay::Last && catch_up.next != NextStep::Open;
+        let (id, workers_left) = (catch_up.id, catch_up.workers_left);
+        let first = WorkerId(workers_left.trailing_zeros() as u8);
+        let opened = match &catch_up.replay {
+            Replay::Live => 0,
+            Replay::After { .. } => workers_left,
+            _ if catch_up.next == NextStep::Open => 0,
+            _ => first.bit(),
+        };
+        let owed = catch_up.judging.take().map_or(0, |judging| judging.answers);
         self.snapshots.remove(&id.serial);
-        if opened {
+        for worker in self.placement.all_workers().filter(|worker| opened & worker.bit() != 0) {
             self.cancel_snapshot(worker, id, out);
+        }
+        if let Some(sub) = self.subscriptions.get(place as usize).map(|subscription| subscription.sub) {
+            for _ in 0..owed {
+                self.say_subscribed(key, Subscribed { sub, ..Default::default() }, out);
+            }
         }
         if let Some(subscription) = self.subscriptions.get_mut(place as usize) {
             subscription.stage = Stage::Live;
@@ -197,6 +255,16 @@ impl Hub {
             if slot.session.snapshot == Some(id) {
                 slot.session.snapshot = None;
                 self.go_on_catching_up(key, out);
+            }
+        }
+    }
+
+    /// All that waited for a session went out, history too.
+    pub(super) fn history_went_out(&mut self, key: SessionKey) {
+        let Some(slot) = self.sessions.get(key.slot as usize).filter(|slot| slot.key == key) else { return };
+        for (_, place) in &slot.session.subscriptions {
+            if let Some(subscription) = self.subscriptions.get_mut(*place as usize) {
+                subscription.history_waits &= matches!(subscription.stage, Stage::CatchingUp(_));
             }
         }
     }

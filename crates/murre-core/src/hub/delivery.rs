@@ -9,9 +9,9 @@ use crate::{
     batch::{MessageBatch, MessageEntry},
     embedded::give_credit,
     engine::{Outputs, SharedBatch},
-    ids::{GroupId, SessionKey},
+    ids::{GroupId, SessionKey, WorkerId},
     now::Now,
-    session::Offer,
+    session::{Gate, Offer},
 };
 
 impl Hub {
@@ -116,15 +116,22 @@ impl Hub {
         }
     }
 
-    /// Delivers the values of a snapshot's slice to one subscription; says how many.
-    pub(super) fn deliver_slice(&mut self, place: u32, values: &MessageBatch, out: &mut Outputs) -> u64 {
+    /// Delivers a slice's messages to one subscription; says how many. Those that are `replayed` don't fall under the
+    /// rule for slow clients: a slice is asked for only when there is room.
+    pub(super) fn deliver_slice(
+        &mut self,
+        place: u32,
+        values: &MessageBatch,
+        replayed: impl Fn(&MessageEntry) -> bool,
+        out: &mut Outputs,
+    ) -> u64 {
         let mut sent = 0;
         for entry in values.entries() {
             let mut run = Run::single(values, entry);
             let Some(subscription) = self.subscriptions.get(place as usize) else { return sent };
-            let (sub, kept) = (subscription.sub, entry.retain);
+            let sub = subscription.sub;
             let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return sent };
-            if kept && subscription.ack.is_none() {
+            if replayed(entry) && subscription.ack.is_none() {
                 let (tail, has_options) = run.tail(0, slot.outbox.codec());
                 slot.outbox.message(&mut self.pool, sub, has_options, tail);
                 wake(slot, out);
@@ -139,16 +146,21 @@ impl Hub {
 
     /// Delivers a message of a run to one subscription by its rules. False where it was left out.
     fn deliver_to(&mut self, place: u32, run: &mut Run<'_>, at: usize, out: &mut Outputs) -> bool {
-        let position = run.position(at);
+        let (position, gate) = (run.position(at), run.gate());
+        let is_open = self.is_committed(gate);
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return false };
         let (sub, rule) = (subscription.sub, subscription.on_slow);
         let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return false };
         let (tail, has_options) = run.tail(at, slot.outbox.codec());
         let fits = slot.outbox.fits(tail.len(), self.limits.outbox_max);
         if let Some(window) = &mut subscription.ack {
-            match window.offer(position, has_options, tail, fits) {
-                Offer::Wait => {
+            match window.offer(position, gate, (has_options, tail), fits && is_open) {
+                Offer::Wait if is_open => {
                     slot.waits_for_room = true;
+                    return true;
+                }
+                Offer::Wait => {
+                    self.gated.push(place);
                     return true;
                 }
                 Offer::Send => {}
@@ -180,6 +192,29 @@ impl Hub {
         slot.outbox.message(&mut self.pool, sub, has_options, tail);
         wake(slot, out);
         true
+    }
+
+    /// Whether a message may go to subscriptions with `ack`.
+    fn is_committed(&self, gate: Gate) -> bool {
+        is_committed(&self.committed, gate)
+    }
+
+    /// Batches of the log are through: what waited for them goes on.
+    pub(super) fn committed(&mut self, from: WorkerId, gate: u64, out: &mut Outputs) {
+        if let Some(committed) = self.committed.get_mut(from.index()) {
+            *committed = (*committed).max(gate);
+        }
+        let mut gated = std::mem::take(&mut self.gated);
+        gated.sort_unstable();
+        gated.dedup();
+        for place in gated {
+            self.pump(place, out);
+            let window =
+                self.subscriptions.get(place as usize).and_then(|subscription| subscription.ack.as_ref());
+            if window.is_some_and(|window| window.is_waiting()) {
+                self.gated.push(place);
+            }
+        }
     }
 
     pub(super) fn acknowledge(&mut self, key: SessionKey, sub: u64, position: Position, out: &mut Outputs) {
@@ -219,13 +254,13 @@ impl Hub {
 
     /// Sends what waits, but nothing past the end of a snapshot; true when that was reached.
     fn pump_up_to_snapshot_end(&mut self, place: u32, out: &mut Outputs) -> bool {
-        let Self { sessions, subscriptions, pool, limits, counters, .. } = self;
+        let Self { sessions, subscriptions, pool, limits, counters, committed, .. } = self;
         let Some(subscription) = subscriptions.get_mut(place as usize) else { return false };
         let Some(window) = &mut subscription.ack else { return false };
         let Some(slot) = sessions.get_mut(subscription.session as usize) else { return false };
         let (mut sent, mut reached) = (0, false);
         while !reached && slot.outbox.len() < limits.outbox_max {
-            let Some(next) = window.send_next() else { break };
+            let Some(next) = window.send_next(|gate| is_committed(committed, gate)) else { break };
             slot.outbox.message(pool, subscription.sub, next.has_options, &next.tail);
             sent += 1;
             reached = window.takes_snapshot_end();
@@ -237,6 +272,11 @@ impl Hub {
         }
         reached
     }
+}
+
+/// Whether a batch is through, where this is the newest one that is, by worker.
+fn is_committed(committed: &[u64], gate: Gate) -> bool {
+    gate.serial == 0 || committed.get(gate.from.index()).is_some_and(|newest| *newest >= gate.serial)
 }
 
 impl Slot {

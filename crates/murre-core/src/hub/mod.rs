@@ -64,6 +64,8 @@ pub struct Identity {
     pub server: String,
     /// For the client ids that the broker gives.
     pub seed: u64,
+    /// Whether a store is there, so that what is acknowledged outlives the process.
+    pub durable: bool,
 }
 
 /// What makes a hub.
@@ -139,6 +141,12 @@ pub struct Hub {
     scratch: Vec<u8>,
     /// Bytes of messages that were put into outboxes since the shells last sent.
     fresh_bytes: usize,
+    /// The newest batch of each worker's log that is through.
+    committed: Vec<u64>,
+    /// Subscriptions with messages that wait for a batch.
+    gated: Vec<u32>,
+    /// Workers whose log has so much on its way that publishers wait, as a set.
+    pressed: u64,
     /// When the last input came; for what goes on because there is room again, where nobody tells the time.
     now: Now,
     shutting_down: bool,
@@ -211,6 +219,9 @@ impl Hub {
             special: Vec::new(),
             scratch: Vec::new(),
             fresh_bytes: 0,
+            committed: placement.all_workers().map(|_| 0).collect(),
+            gated: Vec::new(),
+            pressed: 0,
             now: Now::default(),
             shutting_down: false,
         }
@@ -310,6 +321,10 @@ impl Hub {
             HubInput::Welcome(key) => self.welcome(now, key, out),
             HubInput::LetGo(key) => self.let_go(now, key, out),
             HubInput::Credit(credits) => self.credit(credits, out),
+            HubInput::Charge(charges) => self.charge(charges),
+            HubInput::Pressed { from, pressed } => self.press(from, pressed, out),
+            HubInput::Committed { from, gate } => self.committed(from, gate, out),
+            HubInput::Judged { from, id, lost } => self.judged(from, id, lost, out),
         }
     }
 
@@ -394,6 +409,25 @@ impl Hub {
                     alarm(slot, out);
                 }
             }
+        }
+    }
+
+    fn charge(&mut self, charges: Vec<(SessionKey, usize)>) {
+        for (key, bytes) in charges {
+            if let Some(slot) = self.slot_mut(key) {
+                slot.session.under_way += bytes;
+            }
+        }
+    }
+
+    fn press(&mut self, from: WorkerId, pressed: bool, out: &mut Outputs) {
+        if pressed {
+            self.pressed |= from.bit();
+            return;
+        }
+        self.pressed &= !from.bit();
+        for (_, slot) in self.sessions.iter_mut().filter(|(_, slot)| slot.session.paused) {
+            alarm(slot, out);
         }
     }
 

@@ -225,7 +225,7 @@ impl Hub {
             client_id: client.as_str().into(),
             session_present: false,
             session_expiry: 0,
-            durable: false,
+            durable: identity.durable,
             epoch: identity.epoch.as_str().into(),
             keep_alive: silence_max / 1500,
             max_packet: limits.max_packet as u64,
@@ -265,8 +265,15 @@ impl Hub {
         let (own, session) = (worker == self.worker, self.address(key));
         let Some(waiting) = self.publishing.get_mut(worker.index()) else { return Ok(()) };
         let before = waiting.batch.len();
+        let numbered = options.as_ref().is_some_and(|options| options.sequence.is_some());
         let content = Content { format, payload: &payload, options };
         waiting.batch.push(hash, Origin { session: Some(key), id }, topic.as_str(), content);
+        if numbered
+            && let Some(client) =
+                self.sessions.get(key.slot as usize).and_then(|slot| slot.session.client.as_ref())
+        {
+            waiting.batch.set_sender(client.clone());
+        }
         let (bytes, full) = (waiting.batch.len() - before, waiting.batch.len() >= BATCH_BYTES_MAX);
         if !own {
             match waiting.credits.last_mut().filter(|(last, _)| *last == session) {

@@ -7,7 +7,10 @@ use std::mem;
 
 use murre_protocol::{Codec, Position, codec::HasOptions};
 
-use crate::batch::{MessageBatch, MessageEntry};
+use crate::{
+    batch::{MessageBatch, MessageEntry},
+    session::Gate,
+};
 
 /// Bytes after which a run is cut: a few runs fit into a block of an outbox, and one stays in the processor's
 /// nearest cache while it is copied to many.
@@ -66,6 +69,11 @@ impl<'a> Run<'a> {
     /// Where a message stands.
     pub(super) fn position(&self, at: usize) -> Position {
         self.entries.get(at).map_or(Position::NONE, |entry| entry.position)
+    }
+
+    /// What its messages wait for before subscriptions with `ack` get them.
+    pub(super) fn gate(&self) -> Gate {
+        Gate { from: self.batch.from, serial: self.batch.gate }
     }
 
     /// A message's tail.

@@ -48,14 +48,14 @@ impl Hub {
 
     /// What the shell has to know.
     pub fn status(&mut self, key: SessionKey) -> Status {
-        let Self { sessions, limits, .. } = self;
+        let Self { sessions, limits, pressed, .. } = self;
         let Some(slot) = sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
             return Status { wants_read: false, close: Some(Close { code: 1001, reason: String::new() }) };
         };
         if let Phase::Closing(close) = &slot.session.phase {
             return Status { wants_read: false, close: Some(close.clone()) };
         }
-        let wants_read = wants_read(slot, limits);
+        let wants_read = wants_read(slot, limits, *pressed);
         let paused = !wants_read && !slot.session.paused;
         slot.session.paused = !wants_read;
         slot.session.unread |= !wants_read;
@@ -67,20 +67,25 @@ impl Hub {
 
     /// Whether the session takes another message now; a shell that was told no keeps what it has read.
     pub fn takes_more(&self, key: SessionKey) -> bool {
-        self.slot(key).is_some_and(|slot| !slot.session.is_closing() && wants_read(slot, &self.limits))
+        self.slot(key)
+            .is_some_and(|slot| !slot.session.is_closing() && wants_read(slot, &self.limits, self.pressed))
     }
 
     /// Bytes of one session's outbox went out: what waited for room goes on.
     fn room_came(&mut self, key: SessionKey, out: &mut Outputs) {
         let outbox_max = self.limits.outbox_max;
-        let limits = self.limits.clone();
+        let (limits, pressed) = (self.limits.clone(), self.pressed);
         let Some(slot) = self.slot_mut(key) else { return };
-        if slot.session.paused && wants_read(slot, &limits) {
+        if slot.session.paused && wants_read(slot, &limits, pressed) {
             alarm(slot, out);
         }
         if slot.outbox.len() > outbox_max / 2 {
             return;
         }
+        if slot.outbox.is_empty() {
+            self.history_went_out(key);
+        }
+        let Some(slot) = self.slot_mut(key) else { return };
         let (owes_notice, in_group) = (slot.owes_notice, slot.in_group);
         if owes_notice {
             self.tell_dropped(key, out);
@@ -105,9 +110,10 @@ pub(super) fn is_overfull(slot: &Slot, limits: &Limits) -> bool {
     slot.outbox.len() >= limits.outbox_max + ANSWERS_SLACK
 }
 
-fn wants_read(slot: &Slot, limits: &Limits) -> bool {
+fn wants_read(slot: &Slot, limits: &Limits, pressed: u64) -> bool {
     slot.session.phase != Phase::Connecting
         && slot.session.backlog.is_empty()
         && slot.session.under_way < limits.publish_inflight_max
+        && (pressed == 0 || slot.session.under_way == 0)
         && !is_overfull(slot, limits)
 }

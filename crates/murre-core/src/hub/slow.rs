@@ -20,7 +20,9 @@ impl Hub {
         let rules =
             |sub: u64| match session.subscription(sub).and_then(|place| subscriptions.get(place as usize)) {
                 Some(subscription)
-                    if subscription.ack.is_some() || subscription.on_slow == OnSlow::Disconnect =>
+                    if subscription.ack.is_some()
+                        || subscription.history_waits
+                        || subscription.on_slow == OnSlow::Disconnect =>
                 {
                     None
                 }

@@ -12,13 +12,13 @@ use murre_protocol::{
 
 use super::{
     Hub,
-    wish::{Refusal, Wish},
+    wish::{Refusal, Terms, Wish},
 };
 use crate::{
     engine::{EngineInput, Outputs, SnapshotCommand},
     ids::{GroupId, SessionKey},
     now::Now,
-    session::Stage,
+    session::{Replay, Stage},
 };
 
 /// A filter that subscriptions of this hub want.
@@ -67,7 +67,9 @@ impl Hub {
         subscribe: &Subscribe<'_>,
         out: &mut Outputs,
     ) -> Result<(), Refusal> {
-        let wish = Wish::read(subscribe, &self.placement)?;
+        let (limits, identity) = (self.limits.clone(), self.identity.clone());
+        let terms = Terms { placement: &self.placement, limits: &limits, epoch: &identity.epoch };
+        let wish = Wish::read(subscribe, &terms)?;
         let Some(slot) = self.slot(key) else { return Ok(()) };
         if let Some(place) = slot.session.subscription(wish.sub) {
             return self.change(key, place, &wish, out);
@@ -110,15 +112,18 @@ impl Hub {
             subscription.on_slow = rule;
         }
         if let Stage::Announced { replay: planned, answers } = &mut subscription.stage {
-            *planned = wish.replay.unwrap_or(*planned);
+            if let Some(replay) = &wish.replay {
+                *planned = replay.clone();
+            }
             *answers += 1;
             return Ok(());
         }
-        self.say_subscribed(key, wish.sub, out);
-        if let Some(replay) = wish.replay {
-            self.cut_catching_up(key, place, out);
-            self.begin_catching_up(key, place, replay, out);
-        }
+        let Some(replay) = wish.replay.clone() else {
+            self.say_subscribed(key, Subscribed { sub: wish.sub, ..Default::default() }, out);
+            return Ok(());
+        };
+        self.cut_catching_up(key, place, out);
+        self.answer_and_catch_up(key, place, replay, 1, out);
         Ok(())
     }
 
@@ -221,26 +226,44 @@ impl Hub {
     /// SUBSCRIBED, and on to what the subscription begins with.
     fn granted(&mut self, place: u32, out: &mut Outputs) {
         let Some(subscription) = self.subscriptions.get(place as usize) else { return };
-        let Stage::Announced { replay, answers } = subscription.stage else { return };
-        let (sub, group, filter) = (subscription.sub, subscription.group, subscription.filter.clone());
+        let Stage::Announced { replay, answers } = &subscription.stage else { return };
+        let (replay, answers) = (replay.clone(), *answers);
+        let (group, filter) = (subscription.group, subscription.filter.clone());
         let Some(key) = self.sessions.get(subscription.session as usize).map(|slot| slot.key) else { return };
         if let Some(slot) = self.slot_mut(key) {
             slot.session.announcing -= 1;
         }
-        for _ in 0..answers {
-            self.say_subscribed(key, sub, out);
-        }
         if group.is_none() {
             self.index.insert(&filter, place);
         }
-        self.begin_catching_up(key, place, replay, out);
+        self.answer_and_catch_up(key, place, replay, answers, out);
         if let Some(group) = group {
             self.deliver_early(group, place, out);
         }
     }
 
-    fn say_subscribed(&mut self, key: SessionKey, sub: u64, out: &mut Outputs) {
-        let subscribed = Subscribed { sub, ..Default::default() };
+    /// SUBSCRIBED as often as it is due, and on to what the subscription begins with. After positions the answer has
+    /// to wait until it is known what is missing.
+    fn answer_and_catch_up(
+        &mut self,
+        key: SessionKey,
+        place: u32,
+        replay: Replay,
+        answers: u32,
+        out: &mut Outputs,
+    ) {
+        let Some(sub) = self.subscriptions.get(place as usize).map(|subscription| subscription.sub) else {
+            return;
+        };
+        let now = if matches!(replay, Replay::After { .. }) { 0 } else { answers };
+        let last = if let Replay::LastN { last, revised: true } = replay { Some(last) } else { None };
+        for _ in 0..now {
+            self.say_subscribed(key, Subscribed { sub, last, ..Default::default() }, out);
+        }
+        self.begin_catching_up(key, place, replay, answers - now, out);
+    }
+
+    pub(super) fn say_subscribed(&mut self, key: SessionKey, subscribed: Subscribed<'_>, out: &mut Outputs) {
         self.send(key, &BrokerPacket::Subscribed(Box::new(subscribed)), out);
     }
 
@@ -266,7 +289,7 @@ impl Hub {
         let subscription = place.and_then(|place| self.subscriptions.get(place as usize));
         if let Some(Stage::Announced { answers, .. }) = subscription.map(|subscription| &subscription.stage) {
             for _ in 0..*answers {
-                self.say_subscribed(key, sub, out);
+                self.say_subscribed(key, Subscribed { sub, ..Default::default() }, out);
             }
         }
     }

@@ -1,13 +1,14 @@
 //! What a SUBSCRIBE asks for, read and checked.
 
 use murre_protocol::{
-    Code, SharedFilter, TopicFilter,
+    Code, Position, SharedFilter, TopicFilter,
     packet::{From, OnSlow, Subscribe, SubscribeOptions},
 };
 
 use crate::{
     ids::{GroupId, SessionKey},
     limits::Limits,
+    log::Lost,
     placement::Placement,
     session::{AckWindow, Replay, Stage, Subscription},
 };
@@ -33,11 +34,11 @@ impl<'a> Wish<'a> {
     ///
     /// # Errors
     /// What of it is invalid, or not there.
-    pub(super) fn read(subscribe: &'a Subscribe<'_>, placement: &Placement) -> Result<Self, Refusal> {
+    pub(super) fn read(subscribe: &'a Subscribe<'_>, broker: &Terms<'_>) -> Result<Self, Refusal> {
         let shared = SharedFilter::parse(&subscribe.filter)
             .map_err(|why| Refusal::invalid(format!("SUBSCRIBE.filter: {why}")))?;
-        let replay = read_options(&subscribe.options, shared.group.is_some())?;
-        let group = shared.group.as_ref().map(|group| placement.group(group, shared.filter.as_str()));
+        let replay = read_options(&subscribe.options, shared.group.is_some(), broker)?;
+        let group = shared.group.as_ref().map(|group| broker.placement.group(group, shared.filter.as_str()));
         let SubscribeOptions { on_slow, ack, .. } = subscribe.options;
         Ok(Self { sub: subscribe.sub, filter: shared.filter, group, replay, on_slow, ack })
     }
@@ -54,8 +55,9 @@ impl<'a> Wish<'a> {
             on_slow: self.on_slow.unwrap_or_default(),
             ack: (self.ack == Some(true)).then(window),
             live: 0,
-            stage: Stage::Announced { replay: self.replay.unwrap_or(begin), answers: 1 },
+            stage: Stage::Announced { replay: self.replay.clone().unwrap_or(begin), answers: 1 },
             dropped: 0,
+            history_waits: false,
         }
     }
 
@@ -74,6 +76,13 @@ impl<'a> Wish<'a> {
         }
         Ok(())
     }
+}
+
+/// What a wish is judged by.
+pub(super) struct Terms<'a> {
+    pub placement: &'a Placement,
+    pub limits: &'a Limits,
+    pub epoch: &'a str,
 }
 
 /// A SUBSCRIBE that can't be granted.
@@ -99,7 +108,11 @@ impl Refusal {
 }
 
 /// Where a subscription is to begin, if it says so; refuses what this broker doesn't have.
-fn read_options(options: &SubscribeOptions<'_>, shared: bool) -> Result<Option<Replay>, Refusal> {
+fn read_options(
+    options: &SubscribeOptions<'_>,
+    shared: bool,
+    broker: &Terms<'_>,
+) -> Result<Option<Replay>, Refusal> {
     if let Some(error) = &options.invalid {
         return Err(Refusal::invalid(error.to_string()));
     }
@@ -115,12 +128,44 @@ fn read_options(options: &SubscribeOptions<'_>, shared: bool) -> Result<Option<R
     match &options.from {
         None => Ok(None),
         Some(From::Live) => Ok(Some(Replay::Live)),
-        Some(From::Last) if shared => {
+        Some(_) if shared => {
             Err(Refusal::invalid("SUBSCRIBE.options.from: a shared subscription begins \"live\" only"))
         }
         Some(From::Last) => Ok(Some(Replay::Last)),
-        Some(From::LastN(_) | From::Since(_) | From::After { .. }) => Err(Refusal::not_supported(
-            "SUBSCRIBE.options.from: this broker keeps no history; \"last\" and \"live\" are there",
-        )),
+        Some(From::LastN(asked)) => {
+            let last = (*asked).min(broker.limits.history_last_max);
+            Ok(Some(Replay::LastN { last, revised: last < *asked }))
+        }
+        Some(From::Since(time)) => Ok(Some(Replay::Since(*time))),
+        Some(From::After { positions, epoch }) => after(positions, epoch, broker).map(Some),
     }
+}
+
+/// Behind positions that the client had from this broker. Those of another epoch say nothing: all that is there
+/// follows.
+fn after(positions: &[Position], epoch: &str, broker: &Terms<'_>) -> Result<Replay, Refusal> {
+    let shards = broker.placement.shards;
+    let mut by_shard: Vec<Position> = (0..shards).map(|shard| Position::new(0, shard)).collect();
+    if epoch != broker.epoch {
+        return Ok(Replay::After { positions: by_shard.into(), lost: Some(Lost::Epoch) });
+    }
+    let mut given = 0_u64;
+    for position in positions {
+        let Some(place) = by_shard.get_mut(usize::from(position.shard())) else {
+            let why =
+                format!("SUBSCRIBE.options.from.after: {} is no position of this broker", position.get());
+            return Err(Refusal::invalid(why));
+        };
+        given |= 1 << (position.shard() & 63);
+        *place = (*place).max(*position);
+    }
+    if given != broker.placement.all_shards() {
+        let why = format!(
+            "SUBSCRIBE.options.from.after: has to be the whole list of CAUGHT_UP, {shards} positions with different \
+             low 8 bits; {} were there",
+            given.count_ones()
+        );
+        return Err(Refusal::invalid(why));
+    }
+    Ok(Replay::After { positions: by_shard.into(), lost: None })
 }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `batch` | records on their way into the log |
 //! | `keep` | the rules that say what is kept |
+//! | `memory` | a log in memory |
 //! | `read` | what is read back, a slice at a time |
 //! | `start` | what a log held when the process began |
 
@@ -17,11 +18,13 @@ use crate::ids::WorkerId;
 
 pub use batch::{LogBatch, LogRecord, Record, StateChange};
 pub use keep::{KeepRule, KeepRules, RuleId};
+pub use memory::MemoryLog;
 pub use read::{Lost, ReadCommand, ReadFrom, ReadId, ReadRequest, ReadSlice};
 pub use start::{ShardStart, Start, StateValue};
 
 mod batch;
 mod keep;
+mod memory;
 mod read;
 mod start;
 

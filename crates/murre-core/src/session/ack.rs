@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use murre_protocol::{Position, codec::HasOptions};
 
+use crate::ids::WorkerId;
+
 /// What a subscription with `ack` has under way.
 ///
 /// Messages are offered in order. Up to `inflight_max` are sent without an acknowledgement; what comes after
@@ -20,6 +22,15 @@ pub struct AckWindow {
     in_front: Option<usize>,
 }
 
+/// What a message waits for before it may be sent: a commit of the log of one worker's shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gate {
+    /// Whose shards.
+    pub from: WorkerId,
+    /// The batch; 0: nothing to wait for.
+    pub serial: u64,
+}
+
 /// A message that waits, in the session's encoding.
 #[derive(Debug)]
 pub struct Waiting {
@@ -27,6 +38,8 @@ pub struct Waiting {
     pub position: Position,
     /// How its head has to be written.
     pub has_options: HasOptions,
+    /// What has to be committed first.
+    pub gate: Gate,
     /// All after the head.
     pub tail: Box<[u8]>,
 }
@@ -49,12 +62,12 @@ impl AckWindow {
         Self { inflight_max, bytes_max, unacknowledged, waiting, bytes: 0, in_front: None }
     }
 
-    /// Takes the next message; `can_send` is false while the outbox is full.
+    /// Takes the next message; `can_send` is false while the outbox is full or its gate is closed.
     pub fn offer(
         &mut self,
         position: Position,
-        has_options: HasOptions,
-        tail: &[u8],
+        gate: Gate,
+        (has_options, tail): (HasOptions, &[u8]),
         can_send: bool,
     ) -> Offer {
         if can_send && self.waiting.is_empty() && self.unacknowledged.len() < self.inflight_max {
@@ -66,7 +79,7 @@ impl AckWindow {
             return Offer::Drop;
         }
         self.bytes += cost;
-        self.waiting.push_back(Waiting { position, has_options, tail: tail.into() });
+        self.waiting.push_back(Waiting { position, has_options, gate, tail: tail.into() });
         Offer::Wait
     }
 
@@ -80,12 +93,12 @@ impl AckWindow {
         self.unacknowledged.shrink_to(self.unacknowledged.len().max(16));
     }
 
-    /// The next message that waits, once there is room for it.
-    pub fn send_next(&mut self) -> Option<Waiting> {
+    /// The next message that waits, once there is room for it and its gate is open.
+    pub fn send_next(&mut self, is_open: impl Fn(Gate) -> bool) -> Option<Waiting> {
         if self.unacknowledged.len() >= self.inflight_max {
             return None;
         }
-        let next = self.waiting.pop_front()?;
+        let next = self.waiting.pop_front_if(|next| is_open(next.gate))?;
         self.bytes -= next.tail.len() + size_of::<Waiting>();
         self.unacknowledged.push_back(next.position);
         self.in_front = self.in_front.map(|left| left.saturating_sub(1));
@@ -135,9 +148,10 @@ mod tests {
     use super::*;
 
     const PLAIN: HasOptions = HasOptions(false);
+    const OPEN: Gate = Gate { from: WorkerId(0), serial: 0 };
 
     fn offer(window: &mut AckWindow, offset: u64, shard: u8) -> Offer {
-        window.offer(Position::new(offset, shard), PLAIN, b"0123456789", true)
+        window.offer(Position::new(offset, shard), OPEN, (PLAIN, b"0123456789"), true)
     }
 
     #[test]
@@ -147,10 +161,10 @@ mod tests {
             [1, 2, 3, 4].map(|n| offer(&mut window, n, 0)),
             [Offer::Send, Offer::Send, Offer::Wait, Offer::Wait]
         );
-        assert!(window.send_next().is_none());
+        assert!(window.send_next(|_| true).is_none());
         window.acknowledge(Position::new(2, 0));
         let follow: Vec<u64> =
-            std::iter::from_fn(|| window.send_next()).map(|w| w.position.offset()).collect();
+            std::iter::from_fn(|| window.send_next(|_| true)).map(|w| w.position.offset()).collect();
         assert_eq!(follow, [3, 4]);
     }
 
@@ -179,9 +193,21 @@ mod tests {
         offer(&mut window, 3, 0);
         assert!(!window.takes_snapshot_end());
         window.acknowledge(Position::new(1, 0));
-        window.send_next();
+        window.send_next(|_| true);
         assert!(window.takes_snapshot_end());
         assert!(!window.takes_snapshot_end());
+    }
+
+    #[test]
+    fn a_message_waits_for_its_commit_and_those_behind_it_too() {
+        let mut window = AckWindow::new(10, 1000);
+        let gate = |serial| Gate { from: WorkerId(0), serial };
+        let mut offer =
+            |offset, serial, open| window.offer(Position::new(offset, 0), gate(serial), (PLAIN, b"x"), open);
+        assert_eq!([offer(1, 7, false), offer(2, 0, true)], [Offer::Wait, Offer::Wait]);
+        assert!(window.send_next(|gate| gate.serial < 7).is_none());
+        let through = std::iter::from_fn(|| window.send_next(|gate| gate.serial <= 7)).count();
+        assert_eq!(through, 2);
     }
 
     #[test]

@@ -3,12 +3,16 @@
 //! Plain data with the rules that concern one client alone; the hub, which holds the sessions of its worker,
 //! does what reaches beyond.
 
-use murre_protocol::{ClientId, Code, Codec, TopicFilter, packet::OnSlow};
+use std::sync::Arc;
 
-pub use ack::{AckWindow, Offer};
+use murre_protocol::{ClientId, Code, Codec, Position, Timestamp, TopicFilter, packet::OnSlow};
+
+pub use ack::{AckWindow, Gate, Offer, Waiting};
 
 use crate::{
+    engine::{Begin, HistoryFrom},
     ids::{GroupId, SnapshotId},
+    log::Lost,
     now::Tick,
     shard::Will,
 };
@@ -114,6 +118,8 @@ pub struct Subscription {
     pub stage: Stage,
     /// Messages left out and not told yet.
     pub dropped: u64,
+    /// Whether history may wait in the outbox, which no rule for slow clients leaves out.
+    pub history_waits: bool,
 }
 
 /// What stands between SUBSCRIBE and live.
@@ -133,12 +139,46 @@ pub enum Stage {
 }
 
 /// Where a subscription begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Replay {
     /// With the last value of each topic.
     Last,
     /// With what is published from now on.
     Live,
+    /// With the newest messages of each topic.
+    LastN {
+        /// How many.
+        last: u64,
+        /// Whether a limit made it fewer than were asked for.
+        revised: bool,
+    },
+    /// With what was published since then.
+    Since(Timestamp),
+    /// With what came after these positions.
+    After {
+        /// By shard.
+        positions: Arc<[Position]>,
+        /// Why it is known already that messages are missing.
+        lost: Option<Lost>,
+    },
+}
+
+impl Replay {
+    /// What the engine is asked for; none for "live".
+    pub fn begin(&self) -> Option<Begin> {
+        match self {
+            Self::Live => None,
+            Self::Last => Some(Begin::Last),
+            Self::LastN { last, .. } => Some(Begin::History(HistoryFrom::LastN(*last))),
+            Self::Since(time) => Some(Begin::History(HistoryFrom::Since(*time))),
+            Self::After { positions, .. } => Some(Begin::History(HistoryFrom::After(positions.clone()))),
+        }
+    }
+
+    /// Whether it is of the log.
+    pub fn is_history(&self) -> bool {
+        !matches!(self, Self::Live | Self::Last)
+    }
 }
 
 /// A subscription on its way to live.
@@ -151,11 +191,24 @@ pub struct CatchUp {
     /// Messages sent so far.
     pub count: u64,
     /// Where live begins, for the shards that are through.
-    pub positions: Vec<murre_protocol::Position>,
+    pub positions: Vec<Position>,
     /// Workers whose shards are not through.
     pub workers_left: u64,
     /// What may be asked of the first of them when there is room.
     pub next: NextStep,
+    /// What is not known yet of a history after positions.
+    pub judging: Option<Judging>,
+}
+
+/// A history after positions, before it is known whether something is missing.
+#[derive(Debug)]
+pub struct Judging {
+    /// Workers whose shards have not said.
+    pub workers_left: u64,
+    /// Why something is missing, as far as known.
+    pub lost: Option<Lost>,
+    /// SUBSCRIBED that are due once it is known.
+    pub answers: u32,
 }
 
 /// What the next step of a snapshot is.

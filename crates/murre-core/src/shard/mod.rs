@@ -6,16 +6,22 @@
 use std::sync::Arc;
 
 use murre_protocol::{
-    Code, Position, Timestamp,
+    Code, Position, Timestamp, TopicName,
     packet::{MessageOptions, PublishOptions},
 };
 
 pub use clients::{ClientEvent, Clients, Directory, Ended, Will};
-pub use topics::{Cursor, NewValue, Route, Topic, TopicSlot, TopicTable, Value};
+pub use sequences::{Seen, SequenceChange, Sequences};
+pub use topics::{Cursor, NewValue, Route, Topic, TopicSlot, TopicTable, UnkeptWanted, Value};
 
-use crate::limits::Limits;
+use crate::{
+    batch::MessageBatch,
+    limits::Limits,
+    log::{KeepRules, ShardStart},
+};
 
 mod clients;
+mod sequences;
 mod topics;
 
 /// The part of the engine for one shard's topics.
@@ -23,12 +29,33 @@ mod topics;
 pub struct Shard {
     number: u8,
     offset: u64,
+    offsets: Offsets,
+    rules: Arc<KeepRules>,
     /// Its topics.
     pub topics: TopicTable,
     /// Its client records.
     pub clients: Clients,
+    /// The sequence numbers of its clients' readings.
+    pub sequences: Sequences,
     limits: Arc<Limits>,
 }
+
+/// Offsets that may be used.
+#[derive(Debug, Clone, Copy)]
+struct Offsets {
+    /// Where this process began.
+    began: u64,
+    /// Behind this, messages before `began` may have been lost with the process before.
+    intact: u64,
+    /// The first one that is not reserved.
+    reserved: u64,
+    /// The first one that was not asked for.
+    asked: u64,
+}
+
+/// Offsets that are reserved at a time. The next block is asked for when half of one is used: at a million messages
+/// a second to one shard, half a minute before it is needed.
+const RESERVE: u64 = 1 << 26;
 
 /// A refusal of a publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +64,19 @@ pub enum Refusal {
     Topics,
     /// `limits.kept_bytes_max`.
     Bytes,
+    /// `limits.sequences_max`.
+    Sequences,
+    /// The store could not reserve offsets in time.
+    Offsets,
 }
 
 impl Refusal {
     /// The code that answers it.
     pub fn code(self) -> Code {
-        Code::QUOTA
+        match self {
+            Self::Topics | Self::Bytes | Self::Sequences => Code::QUOTA,
+            Self::Offsets => Code::BROKER_ERROR,
+        }
     }
 
     /// The words that answer it.
@@ -50,6 +84,11 @@ impl Refusal {
         match self {
             Self::Topics => "the broker holds as many topics as it may (limits.topics_max)",
             Self::Bytes => "the broker holds as many bytes of last values as it may (limits.kept_bytes_max)",
+            Self::Sequences => {
+                "PUBLISH.options.sequence: the broker knows the numbers of as many clients as it may \
+                 (limits.sequences_max), or of too many of this client's that failed"
+            }
+            Self::Offsets => "the store could not reserve positions in time; the broker's log has the error",
         }
     }
 }
@@ -71,6 +110,15 @@ pub struct Intake<'a> {
     pub kept: bool,
 }
 
+/// When a message is taken, and what becomes of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Taking {
+    /// The calendar's time.
+    pub now: Timestamp,
+    /// Whether the log gets it.
+    pub logged: bool,
+}
+
 impl Intake<'_> {
     /// Bytes that come from the client, without the topic.
     fn bytes(&self) -> usize {
@@ -86,9 +134,73 @@ impl Intake<'_> {
 }
 
 impl Shard {
-    /// Shard `number`, empty.
-    pub fn new(number: u8, limits: Arc<Limits>, directory: Directory) -> Self {
-        Self { number, offset: 0, topics: TopicTable::new(), clients: Clients::new(directory), limits }
+    /// Shard `number` as a log in memory leaves it: empty.
+    pub fn new(number: u8, limits: Arc<Limits>, directory: Directory, rules: Arc<KeepRules>) -> Self {
+        let offsets = Offsets { began: 0, intact: 0, reserved: u64::MAX, asked: u64::MAX };
+        let sequences = Sequences::new(limits.sequences_max);
+        let (topics, clients) = (TopicTable::new(), Clients::new(directory));
+        Self { number, offset: 0, offsets, rules, topics, clients, sequences, limits }
+    }
+
+    /// Goes on where the log stood.
+    pub fn restore(&mut self, hash: impl Fn(&str) -> u64, start: &ShardStart) {
+        self.offset = start.used;
+        self.offsets = Offsets {
+            began: start.used,
+            intact: start.intact,
+            reserved: start.reserved,
+            asked: start.reserved,
+        };
+        for batch in &start.values {
+            self.restore_values(&hash, batch);
+        }
+    }
+
+    fn restore_values(&mut self, hash: impl Fn(&str) -> u64, batch: &MessageBatch) {
+        for entry in batch.entries() {
+            let message = batch.message(entry);
+            let hash = hash(&message.topic);
+            let known = self.topics.find(hash, &message.topic);
+            let slot = known.unwrap_or_else(|| self.add(hash, &message.topic));
+            self.topics.store(
+                slot,
+                NewValue {
+                    format: message.format,
+                    payload: &message.payload,
+                    time: message.time,
+                    position: message.position,
+                    options: message.options.map(|options| Box::new(crate::batch::owned_options(*options))),
+                    kept: true,
+                    logged: true,
+                },
+            );
+        }
+    }
+
+    /// Why messages behind `offset` that no rule speaks of may be missing, as far as the offset itself tells.
+    pub fn lost_since(&self, offset: u64) -> Since {
+        let Offsets { began, intact, .. } = self.offsets;
+        match offset {
+            _ if offset >= began => Since::ThisProcess,
+            _ if intact < began => Since::Crash,
+            _ => Since::EarlierProcess,
+        }
+    }
+
+    /// The end of the offsets to be asked for, when it is time to.
+    pub fn wants_offsets(&mut self) -> Option<u64> {
+        let Offsets { reserved, asked, .. } = self.offsets;
+        if asked > reserved || self.offset.saturating_add(RESERVE / 2) < reserved {
+            return None;
+        }
+        self.offsets.asked = reserved + RESERVE;
+        Some(self.offsets.asked)
+    }
+
+    /// Offsets below `end` may be used.
+    pub fn reserved(&mut self, end: u64) {
+        self.offsets.reserved = self.offsets.reserved.max(end);
+        self.offsets.asked = self.offsets.asked.max(end);
     }
 
     /// Its number: the low 8 bits of its positions.
@@ -107,6 +219,9 @@ impl Shard {
     /// A bound on topics or bytes.
     #[inline]
     pub fn locate(&mut self, intake: &Intake<'_>) -> Result<TopicSlot, Refusal> {
+        if self.offset + 1 >= self.offsets.reserved {
+            return Err(Refusal::Offsets);
+        }
         if let Some(slot) = self.topics.find(intake.hash, intake.topic) {
             if intake.kept && self.topics.bytes() + intake.bytes() > self.limits.kept_bytes_max {
                 return Err(Refusal::Bytes);
@@ -122,26 +237,44 @@ impl Shard {
                 return Err(Refusal::Bytes);
             }
         }
-        Ok(self.topics.add(intake.hash, intake.topic))
+        Ok(self.add(intake.hash, intake.topic))
+    }
+
+    fn add(&mut self, hash: u64, topic: &str) -> TopicSlot {
+        let name = if self.rules.is_empty() { None } else { TopicName::parse(topic).ok() };
+        let rule = name.and_then(|name| self.rules.of(&name));
+        self.topics.add(hash, topic, rule)
     }
 
     /// Takes a message into the order, as its topic's last value.
     #[inline]
-    pub fn take(&mut self, now: Timestamp, slot: TopicSlot, intake: &Intake<'_>) -> Position {
+    pub fn take(&mut self, taking: Taking, slot: TopicSlot, intake: &Intake<'_>) -> Position {
         self.offset += 1;
         let position = self.position();
         let options = intake.options.and_then(message_options).map(Box::new);
         let value = NewValue {
             format: intake.format,
             payload: intake.payload,
-            time: now,
+            time: taking.now,
             position,
             options,
             kept: intake.kept,
+            logged: taking.logged,
         };
         self.topics.store(slot, value);
         position
     }
+}
+
+/// How far back a place in the order lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// This process has taken all that came since.
+    ThisProcess,
+    /// An earlier process has taken some of it, and ended in order.
+    EarlierProcess,
+    /// An earlier process has taken some of it, and died.
+    Crash,
 }
 
 /// What of a publish's options its subscribers get; none where nothing is left.

@@ -9,7 +9,7 @@ use murre_protocol::{Format, Position, Timestamp, packet::MessageOptions};
 use slab::Slab;
 use smallvec::SmallVec;
 
-use crate::ids::GroupId;
+use crate::{ids::GroupId, log::RuleId};
 
 /// A topic's place in its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Topic {
     pub value: Value,
     /// Who wants it, as far as known.
     pub route: Route,
+    /// The keep rule that holds for it.
+    pub rule: Option<RuleId>,
     hash: u64,
     /// Whether it stands in the list of deleted ones, once.
     listed: bool,
@@ -49,6 +51,8 @@ pub struct Value {
     /// Whether it is a value to show. One that was deleted stands only as long as a snapshot runs that may have
     /// shown the topic already, and is owed the deletion.
     pub kept: bool,
+    /// Whether the log has it.
+    pub logged: bool,
 }
 
 impl Value {
@@ -98,6 +102,15 @@ pub struct TopicTable {
     gone: Vec<TopicSlot>,
     /// Bytes of names and payloads.
     bytes: usize,
+    forgotten: Forgotten,
+}
+
+/// The offsets of the last messages of topics without a keep rule that are no longer in the table.
+#[derive(Debug, Clone, Copy, Default)]
+struct Forgotten {
+    usual: u64,
+    /// Of topics that begin with `$`.
+    own: u64,
 }
 
 impl Default for TopicTable {
@@ -111,7 +124,8 @@ impl TopicTable {
     pub fn new() -> Self {
         let mut nodes = Slab::new();
         nodes.insert(Node { previous: END, next: END, topic: None });
-        Self { nodes, by_name: HashTable::new(), cursors: 0, gone: Vec::new(), bytes: 0 }
+        let (by_name, forgotten) = (HashTable::new(), Forgotten::default());
+        Self { nodes, by_name, cursors: 0, gone: Vec::new(), bytes: 0, forgotten }
     }
 
     /// How many topics.
@@ -147,11 +161,12 @@ impl TopicTable {
     }
 
     /// Adds a topic that isn't there, without a value yet, at the end of the list.
-    pub fn add(&mut self, hash: u64, name: &str) -> TopicSlot {
+    pub fn add(&mut self, hash: u64, name: &str, rule: Option<RuleId>) -> TopicSlot {
         let topic = Topic {
             name: name.into(),
             value: Value::default(),
             route: Route::default(),
+            rule,
             hash,
             listed: false,
         };
@@ -198,6 +213,7 @@ impl TopicTable {
         last.position = value.position;
         last.options = value.options;
         last.kept = value.kept;
+        last.logged = value.logged;
         if !value.kept {
             if self.cursors == 0 || never_shown {
                 self.remove(slot);
@@ -212,9 +228,37 @@ impl TopicTable {
         self.unlink(slot.0);
         let Some(topic) = self.nodes.try_remove(slot.0).and_then(|node| node.topic) else { return };
         self.bytes -= topic.name.len() + topic.value.bytes();
+        if topic.rule.is_none() {
+            let own = topic.name.starts_with('$');
+            let last = if own { &mut self.forgotten.own } else { &mut self.forgotten.usual };
+            *last = (*last).max(topic.value.position.offset());
+        }
         if let Ok(entry) = self.by_name.find_entry(topic.hash, |at| *at == slot.0) {
             entry.remove();
         }
+    }
+
+    /// Whether a topic without a keep rule that `wants` may have had messages past `offset`, of which no log knows.
+    /// Looks at `topics_max` topics at most, and says yes where that does not do.
+    pub fn has_unkept(&self, offset: u64, topics_max: usize, wants: &UnkeptWanted<'_>) -> bool {
+        let Forgotten { usual, own } = self.forgotten;
+        if (wants.usual && usual > offset) || (wants.own && own > offset) {
+            return true;
+        }
+        let mut at = self.nodes.get(END).map_or(END, |end| end.previous);
+        for _ in 0..topics_max {
+            let Some(node) = self.nodes.get(at).filter(|_| at != END) else { return false };
+            if let Some(topic) = &node.topic {
+                if topic.value.position.offset() <= offset {
+                    return false;
+                }
+                if topic.rule.is_none() && (wants.matches)(&topic.name) {
+                    return true;
+                }
+            }
+            at = node.previous;
+        }
+        true
     }
 
     /// Begins a snapshot in front of the first topic.
@@ -296,6 +340,16 @@ impl TopicTable {
     }
 }
 
+/// Which topics [`TopicTable::has_unkept`] looks for.
+pub struct UnkeptWanted<'a> {
+    /// Whether a name is one of them.
+    pub matches: &'a dyn Fn(&str) -> bool,
+    /// Whether topics that no longer have an entry may be, of those that begin with `$`.
+    pub own: bool,
+    /// The same, of all others.
+    pub usual: bool,
+}
+
 /// A value on its way into a table.
 #[derive(Debug)]
 pub struct NewValue<'a> {
@@ -311,6 +365,8 @@ pub struct NewValue<'a> {
     pub options: Option<Box<MessageOptions<'static>>>,
     /// Whether it is a value to show; see [`Value::kept`].
     pub kept: bool,
+    /// Whether the log has it.
+    pub logged: bool,
 }
 
 impl NewValue<'_> {
@@ -335,12 +391,20 @@ mod tests {
 
     fn store(table: &mut TopicTable, name: &str, offset: u64, kept: bool) {
         let hash = name.len() as u64;
-        let slot = table.find(hash, name).unwrap_or_else(|| table.add(hash, name));
+        let slot = table.find(hash, name).unwrap_or_else(|| table.add(hash, name, None));
         let position = Position::new(offset, 0);
         let time = Timestamp::default();
         table.store(
             slot,
-            NewValue { format: Format::Raw, payload: b"x", time, position, options: None, kept },
+            NewValue {
+                format: Format::Raw,
+                payload: b"x",
+                time,
+                position,
+                options: None,
+                kept,
+                logged: false,
+            },
         );
     }
 

@@ -13,6 +13,7 @@ use crate::{
     hub,
     ids::WorkerId,
     limits::Limits,
+    log::KeepRules,
 };
 
 /// A broker of some workers under a virtual clock.
@@ -49,9 +50,14 @@ impl Broker {
 
     /// A broker with other limits.
     pub fn with_limits(workers: u8, seed: u64, change: impl FnOnce(&mut Limits)) -> Self {
+        Self::with_rules(workers, seed, change, KeepRules::default())
+    }
+
+    /// A broker that keeps messages by rules, in memory.
+    pub fn with_rules(workers: u8, seed: u64, change: impl FnOnce(&mut Limits), rules: KeepRules) -> Self {
         let mut limits = Limits::default();
         change(&mut limits);
-        let world = Rc::new(RefCell::new(World::new(workers, seed, limits)));
+        let world = Rc::new(RefCell::new(World::new(workers, seed, limits, rules)));
         Self { world, publisher: RefCell::new(None), next_worker: RefCell::new(0), workers }
     }
 

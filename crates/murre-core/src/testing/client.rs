@@ -265,6 +265,11 @@ pub fn live() -> SubscribeOptions<'static> {
     SubscribeOptions { from: Some(From::Live), ..Default::default() }
 }
 
+/// Options: from there on.
+pub fn from(from: From<'_>) -> SubscribeOptions<'_> {
+    SubscribeOptions { from: Some(from), ..Default::default() }
+}
+
 /// Options: each message is acknowledged.
 pub fn acknowledged() -> SubscribeOptions<'static> {
     SubscribeOptions { ack: Some(true), ..live() }

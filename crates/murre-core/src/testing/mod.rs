@@ -35,7 +35,7 @@ mod wire;
 mod world;
 
 pub use broker::{Broker, Remains};
-pub use client::{Client, acknowledged, live, on_slow, subscribing};
+pub use client::{Client, acknowledged, from, live, on_slow, subscribing};
 pub use random::Random;
 pub use said::{Answer, Delivery, Said};
 pub use time::Lengths;

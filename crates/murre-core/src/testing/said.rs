@@ -29,6 +29,12 @@ pub enum Said {
         code: Code,
         /// Why not.
         reason: String,
+        /// On `after`: whether nothing is missing.
+        recovered: Option<bool>,
+        /// On `after`: why something is missing.
+        lost: Option<String>,
+        /// On `last`: how many, where a limit made it fewer.
+        last: Option<u64>,
     },
     /// UNSUBSCRIBED.
     Unsubscribed {
@@ -161,7 +167,10 @@ fn said(packet: BrokerPacket<'_>) -> Said {
             reason: own(answer.reason),
         }),
         BrokerPacket::Subscribed(answer) => {
-            Said::Subscribed { sub: answer.sub, code: answer.code, reason: own(answer.reason) }
+            let (recovered, last) = (answer.recovered, answer.last);
+            let lost = answer.lost.map(Cow::into_owned);
+            let (sub, code, reason) = (answer.sub, answer.code, own(answer.reason));
+            Said::Subscribed { sub, code, reason, recovered, lost, last }
         }
         BrokerPacket::Unsubscribed { sub, code } => Said::Unsubscribed { sub, code },
         BrokerPacket::Message { sub, message } => Said::Message(Delivery::of(sub, message)),

@@ -10,11 +10,12 @@ use murre_protocol::{Codec, Timestamp};
 use super::{random::Random, wire::Wire};
 use crate::{
     counters::Counters,
-    embedded::Embedded,
-    engine::Input,
+    embedded::{Embedded, EmbeddedSetup, LogSetup},
+    engine::{EngineInput, Input},
     hub::{Hub, HubSetup, Identity},
     ids::{SessionKey, WorkerId},
     limits::Limits,
+    log::{KeepRules, LogCommand, MemoryLog},
     now::{Now, Tick},
     placement::{Placement, SHARDS_DEFAULT},
     session::SessionKind,
@@ -30,6 +31,8 @@ enum Event {
     Arrive(WorkerId, Input),
     /// A worker's turn of the event loop ends.
     Turn(WorkerId),
+    /// A command arrives at the log.
+    Log(LogCommand),
 }
 
 /// A worker and what its shell knows.
@@ -53,6 +56,9 @@ pub(super) struct World {
     held: Vec<Event>,
     /// When the last input from a worker to a part of another arrives: order is kept.
     links: HashMap<(WorkerId, WorkerId, bool), u64>,
+    log: MemoryLog,
+    /// When the last command arrives at the log: order is kept.
+    logs_at: u64,
     /// Microseconds since the start.
     clock: u64,
     numbers: u64,
@@ -65,19 +71,32 @@ pub(super) struct World {
 const START: u64 = 1_700_000_000_000;
 /// Bytes that are handed on although the turn is not over, as the server's shell does it.
 const PENDING_BYTES_MAX: usize = 64 * 1024;
+/// Stands for the log among the workers.
+const LOG: WorkerId = WorkerId(u8::MAX);
+/// Bytes that the log may hold.
+const LOG_BYTES_MAX: u64 = 1 << 30;
 /// Events after which a simulation that never comes to rest is given up.
 const EVENTS_MAX: usize = 20_000_000;
 
 impl World {
-    pub(super) fn new(workers: u8, seed: u64, limits: Limits) -> Self {
+    pub(super) fn new(workers: u8, seed: u64, limits: Limits, rules: KeepRules) -> Self {
         let placement = Placement { shards: SHARDS_DEFAULT, workers, seed };
         let limits = Arc::new(limits);
-        let identity = Arc::new(Identity { epoch: "epoch".into(), server: "murre/test".into(), seed });
+        let identity =
+            Arc::new(Identity { epoch: "epoch".into(), server: "murre/test".into(), seed, durable: false });
         let counters: Vec<Arc<Counters>> = (0..workers).map(|_| Arc::default()).collect();
         let directory = shard::Directory::default();
+        let rules = Arc::new(rules);
         let parts = placement.all_workers().zip(&counters).map(|(id, counters)| {
             let (limits, counters, identity) = (limits.clone(), counters.clone(), identity.clone());
-            let engine = Embedded::new(id, placement, &limits, counters.clone(), &directory);
+            let engine = Embedded::new(EmbeddedSetup {
+                worker: id,
+                placement,
+                limits: limits.clone(),
+                counters: counters.clone(),
+                directory: directory.clone(),
+                log: LogSetup::in_memory(rules.clone()),
+            });
             let hub = Hub::new(HubSetup { worker: id, placement, limits, identity, counters });
             let worker = Worker::new(id, hub, engine);
             Part { worker, wants: Wants::default(), touched: false, held: false }
@@ -90,6 +109,8 @@ impl World {
             queue: BTreeMap::new(),
             held: Vec::new(),
             links: HashMap::new(),
+            log: MemoryLog::new(placement.shards, rules, LOG_BYTES_MAX),
+            logs_at: 0,
             clock: 0,
             numbers: 0,
             random: Random::new(seed),
@@ -159,6 +180,10 @@ impl World {
         let worker = match &event {
             Event::Attend(wire) => self.wires[*wire].worker,
             Event::Arrive(worker, _) | Event::Turn(worker) => *worker,
+            Event::Log(_) => {
+                self.log(event);
+                return true;
+            }
         };
         if self.parts[worker.index()].held {
             self.held.push(event);
@@ -180,8 +205,19 @@ impl World {
                 self.turn_if_full(now, worker);
             }
             Event::Turn(_) => self.turn(now, worker),
+            Event::Log(_) => {}
         }
         true
+    }
+
+    /// The log does what it is told, on a thread of its own.
+    fn log(&mut self, event: Event) {
+        let Event::Log(command) = event else { return };
+        let mut answers = Vec::new();
+        self.log.handle(self.now().wall, command, &mut answers);
+        for (worker, answer) in answers {
+            self.send(LOG, worker, Input::Engine(EngineInput::Log(answer)));
+        }
     }
 
     /// Lets everything happen that doesn't wait for time to pass.
@@ -265,6 +301,7 @@ impl World {
         let again = again || part.wants.again;
         let sent = std::mem::take(&mut part.wants.sent);
         let woken = std::mem::take(&mut part.wants.woken);
+        let commands = std::mem::take(&mut part.wants.log);
         self.open.retain(|wire| !self.wires[*wire].gone);
         for wire in &self.open {
             let wire = &mut self.wires[*wire];
@@ -274,6 +311,11 @@ impl World {
         }
         for (to, input) in sent {
             self.send(id, to, input);
+        }
+        for command in commands {
+            let delay = self.delay(2000);
+            self.logs_at = self.logs_at.max(self.clock + delay);
+            self.schedule(self.logs_at, Event::Log(command));
         }
         let mut again = again;
         for key in woken {

@@ -3,7 +3,7 @@
 use murre_core::testing::{Broker, Client, Said, live};
 use murre_protocol::{
     Code, Codec,
-    packet::{ClientPacket, NoticeKind, PublishOptions, SubscribeOptions, ViewKey},
+    packet::{ClientPacket, NoticeKind, PublishOptions, ViewKey},
 };
 
 #[test]
@@ -124,9 +124,6 @@ fn a_message_as_large_as_a_packet_may_be_is_delivered() {
 fn what_this_broker_does_not_have_is_refused_with_4501() {
     let broker = Broker::new(1, 1);
     let client = broker.connect("a");
-    let history =
-        SubscribeOptions { from: Some(murre_protocol::packet::From::LastN(5)), ..Default::default() };
-    assert_eq!(client.resubscribe(1, "a", history), Code::NOT_SUPPORTED);
     client.send_bytes(
         // SUBSCRIBE 2 "a" {"max_rate": 1}
         b"\x94\x05\x02\xa1a\x81\xa8max_rate\x01",

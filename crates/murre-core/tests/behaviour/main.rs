@@ -6,8 +6,10 @@
 mod acknowledgements;
 mod backpressure;
 mod changes_in_place;
+mod durable_publishes;
 mod encodings;
 mod endings;
+mod history;
 mod keep_alive;
 mod last_values;
 mod limits;

@@ -54,12 +54,26 @@ pub(super) fn subscribed<'a, V: Value<'a>>(
         match key.as_deref() {
             Ok("reason") => subscribed.reason = at.of("info.reason").read(value, V::text)?,
             Ok("rule") => subscribed.rule = at.of("info.rule").read(value, V::text)?,
+            Ok("view") if !value.is_nil() => subscribed.last = last_of_view(value)?,
             Ok("recovered") => subscribed.recovered = at.of("info.recovered").read(value, V::boolean)?,
             Ok("lost") => subscribed.lost = at.of("info.lost").read(value, V::text)?,
             _ => {}
         }
         Ok(())
     })
+}
+
+/// Reads the number of messages that SUBSCRIBED's view grants.
+fn last_of_view<'a, V: Value<'a>>(view: V) -> Result<Option<u64>, DecodeError> {
+    let at = At::new(Kind::Subscribed, "info.view");
+    let mut last = None;
+    view.map(at, |key, value| {
+        if let Ok("last") = key.as_deref() {
+            last = at.of("info.view.last").read(value, V::uint)?;
+        }
+        Ok(())
+    })?;
+    Ok(last)
 }
 
 /// Reads NOTICE's info.

@@ -21,10 +21,13 @@ pub(super) fn subscribed(packet: &Subscribed<'_>, fields: &mut impl Fields) {
     fields.uint("sub", packet.sub);
     fields.uint("code", packet.code.number().into());
     let has_words = packet.reason.is_some() || packet.rule.is_some() || packet.lost.is_some();
-    if !has_words && packet.recovered.is_none() {
+    if !has_words && packet.recovered.is_none() && packet.last.is_none() {
         return;
     }
     fields.map("info", |map| {
+        if let Some(last) = packet.last {
+            map.map("view", |view| view.uint("last", last));
+        }
         map.text_if("reason", packet.reason.as_deref());
         map.text_if("rule", packet.rule.as_deref());
         if let Some(recovered) = packet.recovered {

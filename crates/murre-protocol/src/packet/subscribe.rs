@@ -144,6 +144,8 @@ pub struct Subscribed<'a> {
     pub reason: Option<Cow<'a, str>>,
     /// The rule that refused it.
     pub rule: Option<Cow<'a, str>>,
+    /// On `from: {"last": n}`: how many messages of each topic, where a limit made it fewer.
+    pub last: Option<u64>,
     /// On `after`: whether nothing is missing.
     pub recovered: Option<bool>,
     /// On `after`, when something is missing: why.

@@ -193,15 +193,18 @@ fn subscribe() -> impl Strategy<Value = Subscribe<'static>> {
 }
 
 fn subscribed() -> impl Strategy<Value = Subscribed<'static>> {
-    (uint(), code(), [option::of(text()), option::of(text()), option::of(text())], option::of(any::<bool>()))
-        .prop_map(|(sub, code, [reason, rule, lost], recovered)| Subscribed {
+    let texts = [option::of(text()), option::of(text()), option::of(text())];
+    (uint(), code(), texts, option::of(any::<bool>()), option::of(uint())).prop_map(
+        |(sub, code, [reason, rule, lost], recovered, last)| Subscribed {
             sub,
             code,
             reason,
             rule,
+            last,
             recovered,
             lost,
-        })
+        },
+    )
 }
 
 /// Any message.

@@ -49,6 +49,44 @@ pub(super) mod size {
     }
 }
 
+/// A duration that may be absent.
+pub(super) mod some_duration {
+    use super::*;
+
+    pub(in super::super) fn serialize<S: serde::Serializer>(
+        value: &Option<Duration>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&value.map(show_duration).unwrap_or_default())
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        duration::deserialize(d).map(Some)
+    }
+}
+
+/// A number of bytes that may be absent.
+pub(super) mod some_size {
+    use super::*;
+
+    pub(in super::super) fn serialize<S: serde::Serializer>(
+        value: &Option<usize>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&value.map(show_size).unwrap_or_default())
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<usize>, D::Error> {
+        size::deserialize(d).map(Some)
+    }
+}
+
+pub(super) fn some_count<'de, D: Deserializer<'de>>(d: D) -> Result<Option<usize>, D::Error> {
+    count(d).map(Some)
+}
+
 pub(super) fn address<'de, D: Deserializer<'de>>(d: D) -> Result<SocketAddr, D::Error> {
     d.deserialize_any(Text { expected: AN_ADDRESS, parse: |text| text.parse().ok() })
 }

@@ -104,12 +104,15 @@ impl Layered {
             _ => (None, plain(error)),
         };
         // Of an item in a list the error names the index too.
-        let key = path.map(|path| path.split('[').next().unwrap_or(path)).unwrap_or_default();
+        let path = path.unwrap_or_default();
+        let key = path.split('[').next().unwrap_or(path);
         let (value, origin) = match self.0.get(key) {
             Some((value, origin)) => (literal(value), origin.clone()),
             None => ("?".to_owned(), Origin::Default),
         };
-        ConfigError::Value { key: key.to_owned(), value, origin, expected }
+        // a rule is named by its place: there may be many
+        let key = if key == "keep" { path.replace(']', "].") } else { key.to_owned() };
+        ConfigError::Value { key, value, origin, expected }
     }
 }
 

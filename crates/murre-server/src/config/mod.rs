@@ -19,6 +19,7 @@
 //! |---|---|
 //! | `sections` | [`Config`] and its sections, with defaults |
 //! | `human` | durations and sizes as people write them |
+//! | `keep` | the keep rules, as the core has them |
 //! | `sources` | [`Sources`]: where settings are looked for; [`Origin`]: where one was found |
 //! | `load` | laying one source over the other: [`Config::load`], [`Loaded`], [`Setting`] |
 //! | `validate` | ranges, and what has to fit together |
@@ -27,6 +28,7 @@
 
 mod error;
 mod human;
+mod keep;
 mod load;
 mod sections;
 mod sources;
@@ -39,5 +41,5 @@ mod tests;
 pub use error::ConfigError;
 pub use human::{show_duration, show_size};
 pub use load::{Loaded, Setting};
-pub use sections::{Config, Limits, Log, LogFormat, Server, Session, Store};
+pub use sections::{Config, Keep, Limits, Log, LogFormat, Server, Session, Store};
 pub use sources::{DEFAULT_FILE, Origin, Sources, VARIABLE_PREFIX};

@@ -21,6 +21,8 @@ const GIB: usize = 1024 * MIB;
 pub struct Config {
     /// The address and the threads.
     pub server: Server,
+    /// What is kept of which topics; the first rule whose filter matches a topic holds.
+    pub keep: Vec<Keep>,
     /// Where data is kept.
     pub store: Store,
     /// What holds for each client's session.
@@ -74,13 +76,49 @@ impl Default for Server {
     }
 }
 
-/// `[store]`: where data is kept.
+/// `[[keep]]`: what is kept of the topics that match a filter. Each bound that is given holds; without any, all is
+/// kept, up to the store's own bound.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Keep {
+    /// Which topics, with `+` and `#` as in a subscription.
+    pub filter: String,
+    /// The newest messages of each topic; at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "human::some_count")]
+    pub last: Option<usize>,
+    /// What is younger than this; at least 1 s.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "human::some_duration")]
+    pub age: Option<Duration>,
+    /// The newest messages that come to so many bytes, of all topics of the rule together; at least 1 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "human::some_size")]
+    pub bytes: Option<usize>,
+    /// Whether a publish is acknowledged only once it is on disk.
+    #[serde(default, deserialize_with = "human::flag")]
+    pub durable: bool,
+}
+
+/// `[store]`: where data is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Store {
     /// The folder; none: in memory.
     pub path: Option<PathBuf>,
+    /// Bytes of history that are kept in memory where there is no folder; past it the oldest messages go. At least
+    /// 1 MiB.
+    #[serde(with = "human::size")]
+    pub memory_bytes_max: usize,
+    /// Bytes on their way into the log, in all, past which clients that publish to kept topics are read no further;
+    /// at least 1 MiB.
+    #[serde(with = "human::size")]
+    pub queue_max: usize,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { path: None, memory_bytes_max: 256 * MIB, queue_max: 64 * MIB }
+    }
 }
 
 /// `[session]`: what holds for each client's session.
@@ -148,6 +186,12 @@ pub struct Limits {
     /// Bytes that one session may have under way to other workers before it is read no further; at least 64 KiB.
     #[serde(with = "human::size")]
     pub publish_inflight_max: usize,
+    /// Messages of each topic that a subscription gets at most of `from: {"last": n}`; at least 1.
+    #[serde(deserialize_with = "human::count")]
+    pub history_last_max: usize,
+    /// Clients whose sequence numbers are known, in all; at least 1.
+    #[serde(deserialize_with = "human::count")]
+    pub sequences_max: usize,
 }
 
 impl Default for Limits {
@@ -164,6 +208,8 @@ impl Default for Limits {
             ack_queue_bytes_max: 4 * MIB,
             filters_max: 1_000_000,
             publish_inflight_max: MIB,
+            history_last_max: 1_000_000,
+            sequences_max: 1_000_000,
         }
     }
 }

@@ -228,3 +228,40 @@ fn what_is_shown_can_be_read_back() {
 
     assert_eq!(Config::load(&Sources::none().file(path)).unwrap().config, loaded.config);
 }
+
+#[test]
+fn keep_rules_are_tables_in_the_file_and_stay_in_their_order() {
+    let (_folder, path) = file(
+        "[[keep]]\nfilter = 'site/+/temp'\nlast = 1000\nage = '30d'\n[[keep]]\nfilter = '#'\nbytes = '1 MiB'",
+    );
+    let config = Config::load(&Sources::none().file(&path)).unwrap().config;
+    let rules = config.keep_rules();
+    let [first, second] = rules.all() else { panic!("{rules:?}") };
+    assert_eq!((first.filter.as_str(), first.last, first.bytes), ("site/+/temp", Some(1000), None));
+    assert_eq!(first.age, Some(Duration::from_secs(30 * 24 * 3600)));
+    assert_eq!((second.filter.as_str(), second.last, second.bytes), ("#", None, Some(1 << 20)));
+}
+
+#[test]
+fn a_wrong_keep_rule_is_named_by_its_place_and_key() {
+    let second = |rule: &str| complaint(&format!("[[keep]]\nfilter = 'a'\n[[keep]]\n{rule}"));
+    for (rule, expected) in [
+        ("filter = 'a/#/b'", "keep[1].filter"),
+        ("filter = 'a'\nlast = 0", "keep[1].last"),
+        ("filter = 'a'\nage = '1ms'", "keep[1].age"),
+        ("filter = 'a'\nbytes = '1 B'", "keep[1].bytes"),
+        ("filter = 'a'\ndurable = true", "keep[1].durable"),
+        ("filter = 'a'\nlast = 'many'", "keep[1].last"),
+        ("filter = 'a'\nlats = 5", "lats"),
+        ("last = 5", "filter"),
+    ] {
+        let said = second(rule);
+        assert!(said.contains(expected), "{rule}: {said}");
+    }
+}
+
+#[test]
+fn a_durable_rule_without_a_store_says_how_to_have_one() {
+    let said = complaint("[[keep]]\nfilter = '#'\ndurable = true");
+    assert!(said.contains("--data DIR"), "{said}");
+}

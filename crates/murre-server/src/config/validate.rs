@@ -2,6 +2,8 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use murre_protocol::TopicFilter;
+
 use super::{
     Config, ConfigError, Origin,
     human::{show_duration, show_size},
@@ -13,6 +15,9 @@ const GIB: usize = 1024 * MIB;
 const HOUR: Duration = Duration::from_secs(3600);
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
+/// Rules are tried one after the other for each new topic.
+const KEEP_RULES_MAX: usize = 1000;
+
 /// Says the value of a key, as TOML writes it, and where it comes from.
 type Found<'a> = &'a dyn Fn(&str) -> (String, Origin);
 
@@ -21,6 +26,8 @@ pub(super) fn check(config: &Config, found: Found<'_>) -> Result<(), ConfigError
     check.server(config)?;
     check.session(config)?;
     check.limits(config)?;
+    check.store(config)?;
+    check.keep(config)?;
     match wrong_directive(&config.log.level) {
         None => Ok(()),
         Some(wrong) => Err(check.refuse(
@@ -75,13 +82,57 @@ impl Check<'_> {
             );
             return Err(self.refuse("server.origins", expected));
         }
-        match &config.store.path {
+        Ok(())
+    }
+
+    fn store(&self, config: &Config) -> Result<(), ConfigError> {
+        let store = &config.store;
+        self.within("store.memory_bytes_max", store.memory_bytes_max, MIB..=1024 * GIB, show_size)?;
+        self.within("store.queue_max", store.queue_max, MIB..=64 * GIB, show_size)?;
+        match &store.path {
             Some(path) if path.as_os_str().is_empty() => Err(self.refuse(
                 "store.path",
                 "expected a folder, or no such key to keep everything in memory".to_owned(),
             )),
             _ => Ok(()),
         }
+    }
+
+    fn keep(&self, config: &Config) -> Result<(), ConfigError> {
+        for (place, rule) in config.keep.iter().enumerate() {
+            let refuse = |key: &str, value: String, expected: String| {
+                let (_, origin) = (self.found)("keep");
+                Err(ConfigError::Value { key: format!("keep[{place}].{key}"), value, origin, expected })
+            };
+            if let Err(why) = TopicFilter::parse(rule.filter.as_str()) {
+                return refuse("filter", format!("{:?}", rule.filter), why.to_string());
+            }
+            if rule.last == Some(0) {
+                return refuse("last", "0".into(), "expected at least 1, or no such key".into());
+            }
+            if let Some(age) = rule.age.filter(|age| *age < Duration::from_secs(1)) {
+                return refuse("age", show_duration(age), "expected at least 1s".into());
+            }
+            if let Some(bytes) = rule.bytes.filter(|bytes| *bytes < KIB) {
+                return refuse("bytes", show_size(bytes), "expected at least 1 KiB".into());
+            }
+            if rule.durable && config.store.path.is_none() {
+                let expected =
+                    "a durable topic needs a store: start with --data DIR, or set store.path".to_owned();
+                return refuse("durable", "true".into(), expected);
+            }
+        }
+        if config.keep.len() > KEEP_RULES_MAX {
+            let expected =
+                format!("expected at most {KEEP_RULES_MAX} rules; there are {}", config.keep.len());
+            return Err(ConfigError::Value {
+                key: "keep".into(),
+                value: "…".into(),
+                origin: (self.found)("keep").1,
+                expected,
+            });
+        }
+        Ok(())
     }
 
     fn session(&self, config: &Config) -> Result<(), ConfigError> {
@@ -123,6 +174,8 @@ impl Check<'_> {
         self.at_least_one("limits.sessions_max", limits.sessions_max)?;
         self.at_least_one("limits.topics_max", limits.topics_max)?;
         self.at_least_one("limits.inflight_max", limits.inflight_max)?;
+        self.at_least_one("limits.history_last_max", limits.history_last_max)?;
+        self.at_least_one("limits.sequences_max", limits.sequences_max)?;
         self.at_least_one("limits.filters_max", limits.filters_max)
     }
 }

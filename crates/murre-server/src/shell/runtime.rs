@@ -291,6 +291,9 @@ impl Runtime {
                 }
             }
         }
+        for command in self.wants.log.drain(..) {
+            self.process.log(command);
+        }
         if self.wants.again {
             self.touch();
         }

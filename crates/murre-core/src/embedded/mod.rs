@@ -3,25 +3,34 @@
 use std::{borrow::Cow, collections::VecDeque, sync::Arc};
 
 use hashbrown::HashMap;
-use murre_protocol::{
-    Code, Format, Position,
-    packet::{Message, PublishOptions},
-};
+use murre_protocol::{Code, Position, packet::Message};
 use smallvec::SmallVec;
 
 use crate::{
-    batch::{Content, MessageBatch, Origin, PublishBatch, PublishEntry, Share},
+    batch::{MessageBatch, PublishBatch, PublishEntry, Share},
     counters::Counters,
-    engine::{Answer, Engine, EngineInput, HubInput, Outputs, SharedBatch, SnapshotCommand},
+    engine::{Answer, Begin, Engine, EngineInput, HubInput, Outputs, SharedBatch, SnapshotCommand},
     groups::Groups,
     ids::{GroupId, SessionAddress, SnapshotId, WorkerId},
     index::FilterIndex,
     limits::Limits,
+    log::{RuleId, ShardStart},
     now::{Now, Tick},
     placement::Placement,
-    shard::{ClientEvent, Directory, Intake, Refusal, Shard, TopicSlot, Will, message_options},
+    shard::{ClientEvent, Directory, Intake, Refusal, Seen, Shard, Taking, TopicSlot, message_options},
     snapshot::{Slicing, Snapshot},
 };
+use history::History;
+use logging::{Fate, Logged, Logging};
+
+pub use logging::LogSetup;
+
+mod clients;
+mod commits;
+mod history;
+mod judging;
+mod logging;
+mod tail;
 
 /// One worker's part of the embedded engine.
 pub struct Embedded {
@@ -34,9 +43,34 @@ pub struct Embedded {
     generation: u64,
     groups: Groups,
     snapshots: HashMap<SnapshotId, Snapshot>,
+    histories: HashMap<SnapshotId, History>,
+    /// The histories by the number of their reads.
+    reading: HashMap<u64, SnapshotId>,
+    /// Counts reads.
+    reads: u64,
+    logging: Logging,
+    /// Whether hubs were told that publishers have to wait for the log.
+    pressed: bool,
     counters: Arc<Counters>,
     spare: Vec<MessageBatch>,
     events: VecDeque<ClientEvent>,
+}
+
+/// What makes an engine part.
+#[derive(Debug)]
+pub struct EmbeddedSetup {
+    /// Its worker.
+    pub worker: WorkerId,
+    /// Where topics go.
+    pub placement: Placement,
+    /// Its bounds.
+    pub limits: Arc<Limits>,
+    /// Where it counts.
+    pub counters: Arc<Counters>,
+    /// Client id → worker, for all threads to look up.
+    pub directory: Directory,
+    /// What is kept, and what was.
+    pub log: LogSetup,
 }
 
 /// What an engine part holds, in numbers.
@@ -44,8 +78,10 @@ pub struct Embedded {
 pub struct Holdings {
     /// Filters that hubs want and groups that have members.
     pub interests: usize,
-    /// Snapshots under way.
+    /// Snapshots and histories under way.
     pub snapshots: usize,
+    /// Whether anything waits for the log.
+    pub logging: bool,
     /// Client records.
     pub clients: usize,
     /// Topics.
@@ -59,20 +95,30 @@ enum Interest {
     Group(GroupId),
 }
 
+/// What became of a publish.
+struct Taken {
+    position: Position,
+    fate: Fate,
+    /// It was logged before, under the same sequence number.
+    repeat: bool,
+}
+
 /// Spare batches that are kept.
 const SPARE_BATCHES_MAX: usize = 4;
 
 impl Embedded {
-    /// The part of `worker`, with empty shards.
-    pub fn new(
-        worker: WorkerId,
-        placement: Placement,
-        limits: &Arc<Limits>,
-        counters: Arc<Counters>,
-        directory: &Directory,
-    ) -> Self {
-        let shard = |number| Shard::new(number, limits.clone(), directory.clone());
-        let shards = placement.shards_of(worker).map(shard).collect();
+    /// The part of one worker, with what the log held of its shards.
+    pub fn new(setup: EmbeddedSetup) -> Self {
+        let EmbeddedSetup { worker, placement, limits, counters, directory, log } = setup;
+        let rules = &log.rules;
+        let shard = |number| Shard::new(number, limits.clone(), directory.clone(), rules.clone());
+        let mut shards: Vec<Shard> = placement.shards_of(worker).map(shard).collect();
+        for (number, start) in &log.starts {
+            if let Some(shard) = shards.iter_mut().find(|shard| shard.number() == *number) {
+                restore(shard, placement, &counters, start);
+            }
+        }
+        let logging = Logging::new(worker, log, usize::from(placement.shards));
         Self {
             worker,
             placement,
@@ -81,6 +127,11 @@ impl Embedded {
             generation: 1,
             groups: Groups::default(),
             snapshots: HashMap::new(),
+            histories: HashMap::new(),
+            reading: HashMap::new(),
+            reads: 0,
+            logging,
+            pressed: false,
             counters,
             spare: Vec::new(),
             events: VecDeque::new(),
@@ -91,7 +142,8 @@ impl Embedded {
     pub fn holdings(&self) -> Holdings {
         Holdings {
             interests: self.interest.len(),
-            snapshots: self.snapshots.len(),
+            snapshots: self.snapshots.len() + self.histories.len(),
+            logging: !self.logging.is_idle(),
             clients: self.shards.iter().map(|shard| shard.clients.len()).sum(),
             topics: self.shards.iter().map(|shard| shard.topics.len()).sum(),
         }
@@ -108,20 +160,36 @@ impl Embedded {
         publishes: &PublishBatch,
         kept: bool,
         messages: &mut MessageBatch,
-    ) -> Result<Position, Refusal> {
+    ) -> Result<Taken, Refusal> {
         let options = publishes.options(entry);
         let payload = publishes.payload(entry);
-        let ends = options.is_some_and(|options| options.retain) && payload.is_empty();
+        let retain = options.is_some_and(|options| options.retain);
         let topic = publishes.topic(entry);
-        let intake =
-            Intake { hash: entry.hash, topic, format: entry.format, payload, options, kept: kept && !ends };
+        let kept = kept && !(retain && payload.is_empty());
+        let intake = Intake { hash: entry.hash, topic, format: entry.format, payload, options, kept };
         let place = self.place(self.placement.shard(entry.hash));
         let Some(shard) = self.shards.get_mut(place) else { return Err(Refusal::Topics) };
         let (topics, bytes) = (shard.topics.len(), shard.topics.bytes());
         let slot = shard.locate(&intake)?;
-        let (hubs, groups) = route(shard, slot, topic, &self.interest, self.generation);
-        let position = shard.take(now.wall, slot, &intake);
+        let (hubs, groups, fate) = {
+            let (route, rule) = route(shard, slot, topic, &self.interest, self.generation);
+            (route.hubs, route.groups, self.logging.fate(rule, retain))
+        };
+        if fate.logged
+            && let Some((client, number)) = publishes.sequence(entry)
+        {
+            match shard.sequences.look(now.wall, client, number) {
+                Seen::New => {
+                    let value = shard.sequences.note(now.wall, client, number);
+                    self.logging.note_sequence(shard.number(), client, number, &value);
+                }
+                Seen::Repeat => return Ok(Taken { position: Position::NONE, fate, repeat: true }),
+                Seen::TooMany => return Err(Refusal::Sequences),
+            }
+        }
+        let position = shard.take(Taking { now: now.wall, logged: fate.logged }, slot, &intake);
         count_growth(&self.counters, shard, topics, bytes);
+        let mut written = None;
         if hubs != 0 || !groups.is_empty() {
             let options = options.and_then(message_options).map(Box::new);
             let message = Message {
@@ -133,74 +201,43 @@ impl Embedded {
                 options,
             };
             let at = messages.push(entry.hash, hubs, message);
+            written = Some(at);
             for group in groups {
                 if let Some(hub) = self.groups.choose(group) {
                     messages.shares.push(Share { entry: at, hub, group });
                 }
             }
         }
-        Ok(position)
+        if fate.logged {
+            let written = written.map(|at| (&*messages, at));
+            let (hash, format) = (entry.hash, entry.format);
+            self.logging.record(now, &Logged { hash, topic, format, payload, options, position, written });
+        }
+        Ok(Taken { position, fate, repeat: false })
     }
 
     fn batch(&mut self) -> MessageBatch {
         self.spare.pop().unwrap_or_else(|| MessageBatch::new(self.worker))
     }
 
-    /// Publishes what the client records want published, and passes on the rest.
-    fn pass_events(&mut self, now: Now, out: &mut Outputs) {
-        while let Some(event) = self.events.pop_front() {
-            match event {
-                ClientEvent::Welcome { session } => out.hub(session.worker, HubInput::Welcome(session.key)),
-                ClientEvent::LetGo { session } => out.hub(session.worker, HubInput::LetGo(session.key)),
-                ClientEvent::Presence { client, payload, kept } => {
-                    let topic = Placement::presence_topic(&client);
-                    let content =
-                        Content { format: Format::Json, payload: payload.as_bytes(), options: None };
-                    self.publish_own(now, &topic, content, kept, out);
-                }
-                ClientEvent::Publish(will) => self.publish_will(&will, out),
-            }
-        }
-    }
-
-    /// Publishes to a topic of this worker's shards.
-    fn publish_own(&mut self, now: Now, topic: &str, content: Content<'_>, kept: bool, out: &mut Outputs) {
-        let mut publishes = PublishBatch::default();
-        let hash = self.placement.topic_hash(topic);
-        publishes.push(hash, Origin { session: None, id: 0 }, topic, content);
-        let mut messages = self.batch();
-        for entry in publishes.entries() {
-            // past the bound on topics, presence is told live and not kept
-            if self.take_one(now, entry, &publishes, kept, &mut messages).is_err() {
-                let _ = self.take_one(now, entry, &publishes, false, &mut messages);
-            }
-        }
-        self.spread(messages, out);
-    }
-
-    /// A will goes the way of every publish, to the shard of its topic.
-    fn publish_will(&mut self, will: &Will, out: &mut Outputs) {
-        self.counters.wills.add(1);
-        let options = will.retain.then(|| PublishOptions { retain: true, ..Default::default() });
-        let content = Content { format: will.format, payload: &will.payload, options };
-        let hash = self.placement.topic_hash(&will.topic);
-        let mut batch = Box::new(PublishBatch::default());
-        batch.push(hash, Origin { session: None, id: 0 }, &will.topic, content);
-        let worker = self.placement.worker(self.placement.shard(hash));
-        out.engine(worker, EngineInput::Publish { origin: self.worker, batch, credits: Vec::new() });
-    }
-
     fn snapshot(&mut self, now: Now, command: SnapshotCommand, out: &mut Outputs) {
         let id = match command {
-            SnapshotCommand::Open(id, filter) => {
+            SnapshotCommand::Open(id, filter, Begin::History(from)) => {
+                return self.open_history(now, id, filter, from, out);
+            }
+            SnapshotCommand::Open(id, filter, Begin::Last) => {
                 self.snapshots.insert(id, Snapshot::new(filter));
                 id
+            }
+            SnapshotCommand::Next(id) if self.histories.contains_key(&id) => {
+                return self.go_on_with_history(now, id, out);
             }
             SnapshotCommand::Next(id) => id,
             SnapshotCommand::Cancel(id) => {
                 if let Some(snapshot) = self.snapshots.remove(&id) {
                     snapshot.cancel(&mut self.shards);
                 }
+                self.cancel_history(id, out);
                 return;
             }
         };
@@ -214,11 +251,6 @@ impl Embedded {
         }
         out.hub(id.worker, HubInput::Slice(slice));
     }
-
-    fn client_shard(&mut self, client: &murre_protocol::ClientId) -> Option<&mut Shard> {
-        let place = self.place(self.placement.shard(self.placement.client_hash(client)));
-        self.shards.get_mut(place)
-    }
 }
 
 impl Engine for Embedded {
@@ -231,17 +263,23 @@ impl Engine for Embedded {
     ) -> MessageBatch {
         let mut messages = self.batch();
         let mut answers = Vec::new();
-        let (mut accepted, mut refused) = (0, 0);
+        let (mut accepted, mut refused, mut repeats) = (0, 0, 0);
         for entry in batch.entries() {
             let result = self.take_one(now, entry, batch, true, &mut messages);
-            match result {
+            match &result {
+                Ok(taken) if taken.repeat => repeats += 1,
                 Ok(_) => accepted += 1,
                 Err(_) => refused += 1,
             }
             let Some(session) = entry.session else { continue };
             match result {
-                Ok(position) if entry.id > 0 => {
-                    answers.push(Answer { session, id: entry.id, code: Code::OK, reason: "", position });
+                Ok(Taken { position, fate, .. }) if entry.id > 0 => {
+                    let answer = Answer { session, id: entry.id, code: Code::OK, reason: "", position };
+                    if fate.held {
+                        self.logging.hold(origin, answer, out);
+                    } else {
+                        answers.push(answer);
+                    }
                 }
                 Ok(_) => {}
                 Err(refusal) => {
@@ -252,9 +290,14 @@ impl Engine for Embedded {
         }
         self.counters.published.add(accepted);
         self.counters.publishes_refused.add(refused);
+        self.counters.repeats.add(repeats);
         if !answers.is_empty() {
             out.hub(origin, HubInput::Published(answers));
         }
+        if self.logging.records() > 0 {
+            self.charge(origin, batch, out);
+        }
+        self.close_batch(&mut messages, out);
         messages
     }
 
@@ -276,7 +319,11 @@ impl Engine for Embedded {
         match input {
             EngineInput::Publish { origin, batch, credits } => {
                 let mut messages = self.publish(now, origin, &batch, out);
-                messages.credits = credits;
+                if messages.gate != 0 {
+                    self.logging.waits().credits.extend(credits);
+                } else {
+                    messages.credits = credits;
+                }
                 self.spread(messages, out);
             }
             EngineInput::Interest { hub, filter, wanted, serial } => {
@@ -306,22 +353,9 @@ impl Engine for Embedded {
                 out.hub(id.worker, HubInput::Positions { from: self.worker, id, positions });
             }
             EngineInput::Snapshot(command) => self.snapshot(now, command, out),
-            EngineInput::Connect { client, session } => {
-                let mut events = std::mem::take(&mut self.events);
-                if let Some(shard) = self.client_shard(&client) {
-                    shard.clients.connect(now, client, session, &mut events);
-                }
-                self.events = events;
-                self.pass_events(now, out);
-            }
-            EngineInput::Ended { client, ended } => {
-                let mut events = std::mem::take(&mut self.events);
-                if let Some(shard) = self.client_shard(&client) {
-                    shard.clients.end(now, client, ended, &mut events);
-                }
-                self.events = events;
-                self.pass_events(now, out);
-            }
+            EngineInput::Log(event) => self.log_event(now, event, out),
+            EngineInput::Connect { client, session } => self.client_connects(now, client, session, out),
+            EngineInput::Ended { client, ended } => self.client_ended(now, client, ended, out),
         }
     }
 
@@ -352,8 +386,8 @@ fn route(
     topic: &str,
     interest: &FilterIndex<Interest>,
     generation: u64,
-) -> (u64, SmallVec<[GroupId; 1]>) {
-    let Some(known) = shard.topics.topic_mut(slot) else { return (0, SmallVec::new()) };
+) -> (Wanted, Option<RuleId>) {
+    let Some(known) = shard.topics.topic_mut(slot) else { return (Wanted::default(), None) };
     let route = &mut known.route;
     if route.generation != generation {
         route.generation = generation;
@@ -364,7 +398,15 @@ fn route(
             Interest::Group(group) => route.groups.push(*group),
         });
     }
-    (route.hubs, if route.groups.is_empty() { SmallVec::new() } else { route.groups.clone() })
+    let groups = if route.groups.is_empty() { SmallVec::new() } else { route.groups.clone() };
+    (Wanted { hubs: route.hubs, groups }, known.rule)
+}
+
+/// Who wants a topic.
+#[derive(Default)]
+struct Wanted {
+    hubs: u64,
+    groups: SmallVec<[GroupId; 1]>,
 }
 
 /// The hubs that a batch has messages for, as a set of workers.
@@ -385,6 +427,17 @@ pub(crate) fn give_credit(credits: &[(SessionAddress, usize)], out: &mut Outputs
     for (worker, list) in by_worker {
         out.hub(worker, HubInput::Credit(list));
     }
+}
+
+/// Takes in what the log held of a shard.
+fn restore(shard: &mut Shard, placement: Placement, counters: &Counters, start: &ShardStart) {
+    shard.restore(|topic| placement.topic_hash(topic), start);
+    for value in &start.state {
+        if let Some(client) = logging::sequence_client(&value.key) {
+            shard.sequences.restore(client, &value.value);
+        }
+    }
+    count_growth(counters, shard, 0, 0);
 }
 
 fn count_growth(counters: &Counters, shard: &Shard, topics: usize, bytes: usize) {

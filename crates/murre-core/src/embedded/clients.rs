@@ -1,0 +1,91 @@
+//! Connects and ends of clients, and what their records want published.
+
+use std::collections::VecDeque;
+
+use murre_protocol::{ClientId, Format, packet::PublishOptions};
+
+use super::Embedded;
+use crate::{
+    batch::{Content, Origin, PublishBatch},
+    engine::{Engine, EngineInput, HubInput, Outputs},
+    ids::SessionAddress,
+    now::Now,
+    placement::Placement,
+    shard::{ClientEvent, Clients, Ended, Will},
+};
+
+impl Embedded {
+    /// A connection claims a client id.
+    pub(super) fn client_connects(
+        &mut self,
+        now: Now,
+        client: ClientId,
+        session: SessionAddress,
+        out: &mut Outputs,
+    ) {
+        self.with_clients(&client.clone(), |clients, events| clients.connect(now, client, session, events));
+        self.pass_events(now, out);
+    }
+
+    /// A session that had claimed a client id has ended.
+    pub(super) fn client_ended(&mut self, now: Now, client: ClientId, ended: Ended, out: &mut Outputs) {
+        self.with_clients(&client.clone(), |clients, events| clients.end(now, client, ended, events));
+        self.pass_events(now, out);
+    }
+
+    fn with_clients(
+        &mut self,
+        client: &ClientId,
+        act: impl FnOnce(&mut Clients, &mut VecDeque<ClientEvent>),
+    ) {
+        let place = self.place(self.placement.shard(self.placement.client_hash(client)));
+        if let Some(shard) = self.shards.get_mut(place) {
+            act(&mut shard.clients, &mut self.events);
+        }
+    }
+
+    /// Publishes what the client records want published, and passes on the rest.
+    pub(super) fn pass_events(&mut self, now: Now, out: &mut Outputs) {
+        while let Some(event) = self.events.pop_front() {
+            match event {
+                ClientEvent::Welcome { session } => out.hub(session.worker, HubInput::Welcome(session.key)),
+                ClientEvent::LetGo { session } => out.hub(session.worker, HubInput::LetGo(session.key)),
+                ClientEvent::Presence { client, payload, kept } => {
+                    let topic = Placement::presence_topic(&client);
+                    let content =
+                        Content { format: Format::Json, payload: payload.as_bytes(), options: None };
+                    self.publish_own(now, &topic, content, kept, out);
+                }
+                ClientEvent::Publish(will) => self.publish_will(&will, out),
+            }
+        }
+    }
+
+    /// Publishes to a topic of this worker's shards.
+    fn publish_own(&mut self, now: Now, topic: &str, content: Content<'_>, kept: bool, out: &mut Outputs) {
+        let mut publishes = PublishBatch::default();
+        let hash = self.placement.topic_hash(topic);
+        publishes.push(hash, Origin { session: None, id: 0 }, topic, content);
+        let mut messages = self.batch();
+        for entry in publishes.entries() {
+            // past the bound on topics, presence is told live and not kept
+            if self.take_one(now, entry, &publishes, kept, &mut messages).is_err() {
+                let _ = self.take_one(now, entry, &publishes, false, &mut messages);
+            }
+        }
+        self.close_batch(&mut messages, out);
+        self.spread(messages, out);
+    }
+
+    /// A will goes the way of every publish, to the shard of its topic.
+    fn publish_will(&mut self, will: &Will, out: &mut Outputs) {
+        self.counters.wills.add(1);
+        let options = will.retain.then(|| PublishOptions { retain: true, ..Default::default() });
+        let content = Content { format: will.format, payload: &will.payload, options };
+        let hash = self.placement.topic_hash(&will.topic);
+        let mut batch = Box::new(PublishBatch::default());
+        batch.push(hash, Origin { session: None, id: 0 }, &will.topic, content);
+        let worker = self.placement.worker(self.placement.shard(hash));
+        out.engine(worker, EngineInput::Publish { origin: self.worker, batch, credits: Vec::new() });
+    }
+}

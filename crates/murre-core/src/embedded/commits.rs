@@ -1,0 +1,130 @@
+//! What follows from the log's answers, and what goes out to it at the end of each batch of publishes.
+
+use murre_protocol::{Code, Position};
+use smallvec::SmallVec;
+
+use super::{Embedded, give_credit, hubs_of, logging::Waits};
+use crate::{
+    batch::{MessageBatch, PublishBatch},
+    engine::{Answer, HubInput, Outputs},
+    ids::{SessionAddress, SessionKey, WorkerId},
+    log::{LogCommand, LogEvent, LogRefusal},
+    now::Now,
+};
+
+impl Embedded {
+    /// Hands the log what a batch of publishes came to, and says which commit its messages belong to.
+    pub(super) fn close_batch(&mut self, messages: &mut MessageBatch, out: &mut Outputs) {
+        messages.gate = self.logging.gate();
+        if messages.gate != 0 {
+            self.logging.waits().hubs |= hubs_of(messages);
+        }
+        self.counters.logged.add(self.logging.records() as u64);
+        self.logging.flush(&mut out.log);
+        self.tell_pressed(out);
+        let worker = self.worker;
+        for shard in &mut self.shards {
+            if let Some(end) = shard.wants_offsets() {
+                out.log.push(LogCommand::Reserve { worker, shard: shard.number(), end });
+            }
+        }
+    }
+
+    /// Notes the bytes of a batch of which something is logged as under way, so that their sessions wait when it is
+    /// too much.
+    pub(super) fn charge(&mut self, origin: WorkerId, batch: &PublishBatch, out: &mut Outputs) {
+        if origin != self.worker {
+            // those are under way since their hub sent them
+            return;
+        }
+        let mut charges: Vec<(SessionKey, usize)> = Vec::new();
+        for entry in batch.entries() {
+            let Some(session) = entry.session else { continue };
+            let bytes = batch.topic(entry).len() + batch.payload(entry).len();
+            match charges.last_mut().filter(|(last, _)| *last == session) {
+                Some((_, sum)) => *sum += bytes,
+                None => charges.push((session, bytes)),
+            }
+        }
+        let credits =
+            charges.iter().map(|(key, bytes)| (SessionAddress { worker: origin, key: *key }, *bytes));
+        self.logging.waits().credits.extend(credits);
+        out.hub(origin, HubInput::Charge(charges));
+    }
+
+    /// The log answered.
+    pub(super) fn log_event(&mut self, now: Now, event: LogEvent, out: &mut Outputs) {
+        match event {
+            LogEvent::Committed { serial, result } => {
+                if let Some(waits) = self.logging.settled(serial) {
+                    self.settle(serial, waits, result.err(), out);
+                    self.begin_histories(now, serial, out);
+                }
+            }
+            LogEvent::Slice(slice) => self.history_slice(now, slice, out),
+            LogEvent::Reserved { shard, end } => {
+                let place = self.place(shard);
+                if let Some(shard) = self.shards.get_mut(place) {
+                    shard.reserved(end);
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, serial: u64, waits: Waits, failed: Option<LogRefusal>, out: &mut Outputs) {
+        if let Some(refusal) = failed {
+            self.counters.log_batches_failed.add(1);
+            tell_failed(&waits, refusal, out);
+            for change in &waits.sequences {
+                let place = self.place(change.shard);
+                if let Some(shard) = self.shards.get_mut(place) {
+                    shard.sequences.take_back(&change.client, change.number);
+                }
+            }
+        } else {
+            tell(waits.answers, out);
+        }
+        give_credit(&waits.credits, out);
+        for hub in self.placement.all_workers().filter(|hub| waits.hubs & hub.bit() != 0) {
+            out.hub(hub, HubInput::Committed { from: self.worker, gate: serial });
+        }
+        self.tell_pressed(out);
+    }
+
+    fn tell_pressed(&mut self, out: &mut Outputs) {
+        let pressed = self.logging.is_pressed();
+        if std::mem::replace(&mut self.pressed, pressed) != pressed {
+            for hub in self.placement.all_workers() {
+                out.hub(hub, HubInput::Pressed { from: self.worker, pressed });
+            }
+        }
+    }
+}
+
+/// Answers publishers, a message for each hub.
+fn tell(answers: Vec<(WorkerId, Answer)>, out: &mut Outputs) {
+    let mut by_hub: SmallVec<[(WorkerId, Vec<Answer>); 2]> = SmallVec::new();
+    for (hub, answer) in answers {
+        match by_hub.iter_mut().find(|(known, _)| *known == hub) {
+            Some((_, list)) => list.push(answer),
+            None => by_hub.push((hub, vec![answer])),
+        }
+    }
+    for (hub, answers) in by_hub {
+        out.hub(hub, HubInput::Published(answers));
+    }
+}
+
+fn tell_failed(waits: &Waits, refusal: LogRefusal, out: &mut Outputs) {
+    let (code, reason) = match refusal {
+        LogRefusal::Full => (Code::QUOTA, "the store holds as many bytes as it may (store.bytes_max)"),
+        LogRefusal::DiskFull => (Code::QUOTA, "the disk of the store is full"),
+        LogRefusal::Failed => {
+            (Code::BROKER_ERROR, "the store could not write; the broker's log has the error")
+        }
+    };
+    let refused = |(hub, answer): &(WorkerId, Answer)| {
+        (*hub, Answer { code, reason, position: Position::NONE, ..*answer })
+    };
+    tell(waits.answers.iter().map(refused).collect(), out);
+}

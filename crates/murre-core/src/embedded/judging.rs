@@ -1,0 +1,80 @@
+//! Whether a client that resumes can have missed something of which no log knows.
+//!
+//! The log answers for what it has kept and dropped. Here is the rest: topics without a keep rule, and messages that
+//! were under way when an earlier process died. In doubt something is missing.
+
+use murre_protocol::{TopicFilter, TopicName};
+
+use crate::{
+    log::{KeepRules, Lost},
+    placement::Placement,
+    shard::{Shard, Since, UnkeptWanted},
+};
+
+/// Topics that are looked at to say that nothing is missing.
+const TOPICS_MAX: usize = 10_000;
+
+/// Why messages of `shard` that match `filter` and came after `offset` may be missing beside what the log says.
+pub(super) fn lost(
+    shard: &Shard,
+    placement: &Placement,
+    rules: &KeepRules,
+    filter: &TopicFilter<'_>,
+    offset: u64,
+) -> Option<Lost> {
+    let covered = rules.all().iter().any(|rule| covers(&rule.filter, filter));
+    match shard.lost_since(offset) {
+        Since::Crash => return Some(Lost::Crash),
+        Since::EarlierProcess if !covered => return Some(Lost::Kept),
+        _ if covered => return None,
+        _ => {}
+    }
+    let own = filter.as_str().starts_with('$');
+    let missed = if filter.is_exact() {
+        let hash = placement.topic_hash(filter.as_str());
+        let topic = shard.topics.find(hash, filter.as_str()).and_then(|slot| shard.topics.topic(slot));
+        let newer = topic.is_some_and(|topic| topic.value.position.offset() > offset);
+        let forgotten = UnkeptWanted { matches: &|_| false, own, usual: !own };
+        newer || (topic.is_none() && shard.topics.has_unkept(offset, TOPICS_MAX, &forgotten))
+    } else {
+        let matches = |topic: &str| TopicName::parse(topic).is_ok_and(|name| filter.matches(&name));
+        shard.topics.has_unkept(offset, TOPICS_MAX, &UnkeptWanted { matches: &matches, own, usual: !own })
+    };
+    missed.then_some(Lost::Kept)
+}
+
+/// Whether every topic that matches `filter` matches `rule` too.
+fn covers(rule: &TopicFilter<'_>, filter: &TopicFilter<'_>) -> bool {
+    if filter.as_str().starts_with('$') && rule.as_str().starts_with(['+', '#']) {
+        return false;
+    }
+    let (mut rule, mut filter) = (rule.as_str().split('/'), filter.as_str().split('/'));
+    loop {
+        match (rule.next(), filter.next()) {
+            (Some("#"), _) | (None, None) => return true,
+            (Some("+"), Some(level)) if level != "#" => {}
+            (Some(ruled), Some(level)) if ruled == level && level != "#" => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_covers_a_filter_whose_topics_all_match_it() {
+        let parse = |filter| TopicFilter::parse(filter).unwrap();
+        let yes =
+            [("#", "a/+"), ("a/#", "a"), ("a/#", "a/#"), ("a/+", "a/b"), ("+/b", "+/b"), ("a/+/#", "a/+/c")];
+        let no =
+            [("a/+", "a/#"), ("a", "a/b"), ("+/b", "a/+"), ("#", "$murre/#"), ("a/+", "a"), ("a/b", "a/+")];
+        for (rule, filter) in yes {
+            assert!(covers(&parse(rule), &parse(filter)), "{rule} covers {filter}");
+        }
+        for (rule, filter) in no {
+            assert!(!covers(&parse(rule), &parse(filter)), "{rule} does not cover {filter}");
+        }
+    }
+}
