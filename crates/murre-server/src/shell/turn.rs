@@ -35,7 +35,10 @@ pub(super) async fn keep(local: Local) {
         if due != timer.as_ref().map(|(at, _)| *at) {
             timer = due.map(|at| (at, Box::pin(sleep_until(at))));
         }
-        // those that were woken go first
-        actix_rt::task::yield_now().await;
+        if local.with_runtime(|runtime| runtime.touched) {
+            // there is more to do already: those that were woken go first. Else nothing is to be yielded for, and the
+            // way round the event loop would cost a system call.
+            actix_rt::task::yield_now().await;
+        }
     }
 }
