@@ -3,12 +3,12 @@
 //! Between parts on one thread an input is handled at once, in order, until nothing is left to do; what concerns
 //! other workers is handed out to be sent. Nothing re-enters: each part only says what it wants done.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     batch::MessageBatch,
     embedded::{give_credit, hubs_of},
-    engine::{Engine, EngineInput, Input, Outputs},
+    engine::{Engine, EngineInput, HubInput, Input, Outputs},
     hub::Hub,
     ids::{SessionKey, WorkerId},
     log::LogCommand,
@@ -68,7 +68,20 @@ impl<E: Engine> Worker<E> {
             self.taken_bytes += batch.len();
         }
         match input {
+            Input::Hub(HubInput::Messages(shared)) => {
+                self.hub.take_shared(now, &shared, &mut self.out);
+                if let Some(shared) = Arc::into_inner(shared) {
+                    self.engine.recycle(shared.batch);
+                }
+            }
             Input::Hub(input) => self.hub.handle(now, input, &mut self.out),
+            Input::Engine(EngineInput::Publish { origin, batch, .. }) if origin == self.id => {
+                // its own, cut off before the turn's end: nobody waits for credit
+                let messages = self.engine.publish(now, self.id, &batch, &mut self.out);
+                self.hub.give_back(batch);
+                // behind what is on its way to the hub
+                self.engine.spread(messages, &mut self.out);
+            }
             Input::Engine(input) => self.engine.handle(now, input, &mut self.out),
         }
     }

@@ -373,6 +373,7 @@ impl Engine for Embedded {
     fn recycle(&mut self, mut batch: MessageBatch) {
         if self.spare.len() < SPARE_BATCHES_MAX {
             batch.clear();
+            batch.from = self.worker;
             self.spare.push(batch);
         }
     }

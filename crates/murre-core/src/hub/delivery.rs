@@ -16,7 +16,7 @@ use crate::{
 
 impl Hub {
     /// Takes a batch that other hubs take too.
-    pub(super) fn take_shared(&mut self, now: Now, shared: &SharedBatch, out: &mut Outputs) {
+    pub fn take_shared(&mut self, now: Now, shared: &SharedBatch, out: &mut Outputs) {
         self.deliver(now, &shared.batch, out);
         if shared.left.fetch_sub(1, AcqRel) == 1 {
             give_credit(&shared.batch.credits, out);

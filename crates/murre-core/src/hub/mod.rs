@@ -132,6 +132,9 @@ pub struct Hub {
     routes: routes::Routes,
     pool: Pool,
     publishing: Vec<Publishing>,
+    /// Batches whose memory is used again: a large buffer that is freed and grown again costs page faults.
+    #[expect(clippy::vec_box, reason = "they travel in their boxes, so the boxes are kept too")]
+    spare_batches: Vec<Box<PublishBatch>>,
     timers: BinaryHeap<Reverse<(Tick, SessionKey)>>,
     /// Sessions that are to be disconnected for reading too slowly, once the batch is through.
     slow: Vec<SessionKey>,
@@ -184,6 +187,8 @@ const POOL_BLOCKS: usize = 2048;
 /// Bytes of publishes after which they are handed on although the turn of the event loop is not over.
 /// Well below the bound of outboxes: a batch's messages reach a subscriber all at once.
 const BATCH_BYTES_MAX: usize = 64 * 1024;
+/// Spare batches of publishes that a worker keeps.
+const SPARE_BATCHES_MAX: usize = 4;
 /// How far the answers to a client's own packets may fill its outbox past the limit before it is read no further.
 const ANSWERS_SLACK: usize = 64 * 1024;
 
@@ -214,6 +219,7 @@ impl Hub {
             routes: routes::Routes::default(),
             pool: Pool::new(POOL_BLOCKS),
             publishing: placement.all_workers().map(|_| Publishing::default()).collect(),
+            spare_batches: Vec::new(),
             timers: BinaryHeap::new(),
             slow: Vec::new(),
             special: Vec::new(),
@@ -330,17 +336,18 @@ impl Hub {
 
     /// Publishes that wait for this worker's own shards; empty where there are none.
     pub fn take_own_publishes(&mut self) -> Box<PublishBatch> {
-        self.publishing
-            .get_mut(self.worker.index())
-            .map(|own| std::mem::take(&mut own.batch))
-            .unwrap_or_default()
+        let next = self.spare_batches.pop().unwrap_or_default();
+        match self.publishing.get_mut(self.worker.index()) {
+            Some(own) => std::mem::replace(&mut own.batch, next),
+            None => next,
+        }
     }
 
     /// Gives the batch back, to use its memory again.
     pub fn give_back(&mut self, mut batch: Box<PublishBatch>) {
-        batch.clear();
-        if let Some(own) = self.publishing.get_mut(self.worker.index()).filter(|own| own.batch.is_empty()) {
-            own.batch = batch;
+        if self.spare_batches.len() < SPARE_BATCHES_MAX {
+            batch.clear();
+            self.spare_batches.push(batch);
         }
     }
 
@@ -356,7 +363,9 @@ impl Hub {
         let Some(waiting) = self.publishing.get_mut(worker.index()).filter(|p| !p.batch.is_empty()) else {
             return;
         };
-        let Publishing { batch, credits } = std::mem::take(waiting);
+        let next = self.spare_batches.pop().unwrap_or_default();
+        let batch = std::mem::replace(&mut waiting.batch, next);
+        let credits = std::mem::take(&mut waiting.credits);
         if worker == self.worker {
             // they are still pending: their messages come at the end of the turn
             self.fresh_bytes += batch.len();
