@@ -1,0 +1,120 @@
+//! The storage engine, with our keyspaces in it.
+//!
+//! | keyspace | key | value |
+//! |---|---|---|
+//! | `log` | shard, offset of the first record | a block of records |
+//! | `segments` | part, shard, first offset | the blocks of a closed segment, its topics |
+//! | `index` | shard, topic, first offset of a segment | places of the topic's records in it |
+//! | `topics` | shard, topic | the topic's name and tally |
+//! | `state` | shard, the engine's key | the engine's value |
+//! | `meta` | a name | epoch, seed, shards, reservations |
+//!
+//! Blocks are kept apart from their keys ("key-value separation"), so that reorganising the tree moves a few bytes
+//! for each block, and what is written once stays where it is until it is deleted.
+
+use std::path::Path;
+
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode,
+    config::{BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry},
+};
+
+/// When a keyspace has so many bytes in memory, they go to a table on disk. Bounds what a start has to replay.
+const MEMTABLE_BYTES: u64 = 32 << 20;
+const SMALL_MEMTABLE_BYTES: u64 = 8 << 20;
+/// All journals together.
+const JOURNAL_BYTES_MAX: u64 = 128 << 20;
+/// Values of so many bytes are kept apart.
+const APART_BYTES: u32 = 1024;
+const ENGINE_THREADS: usize = 2;
+/// The engine blocks a writer for as long as there are four such tables, even where the thread that would write
+/// them has died of an error; so nobody gets there.
+const UNWRITTEN_MAX: usize = 2;
+const UNMERGED_MAX: usize = 16;
+
+/// The storage engine.
+#[derive(Clone)]
+pub(crate) struct Db {
+    pub(crate) database: Database,
+    pub(crate) log: Keyspace,
+    pub(crate) segments: Keyspace,
+    pub(crate) index: Keyspace,
+    pub(crate) topics: Keyspace,
+    pub(crate) state: Keyspace,
+    pub(crate) meta: Keyspace,
+}
+
+impl Db {
+    /// Opens what is in the directory `engine`, or makes it.
+    pub(crate) fn open(engine: &Path, cache_bytes: u64) -> Result<Self, fjall::Error> {
+        let database = Database::builder(engine)
+            .manual_journal_persist(true)
+            .journal_compression(fjall::CompressionType::None)
+            .max_journaling_size(JOURNAL_BYTES_MAX)
+            .worker_threads(ENGINE_THREADS)
+            .cache_size(cache_bytes)
+            .open()?;
+        let keyspace = |name, options: fn() -> KeyspaceCreateOptions| database.keyspace(name, options);
+        Ok(Self {
+            log: keyspace("log", log_options)?,
+            segments: keyspace("segments", small_options)?,
+            index: keyspace("index", small_options)?,
+            topics: keyspace("topics", small_options)?,
+            state: keyspace("state", small_options)?,
+            meta: keyspace("meta", small_options)?,
+            database,
+        })
+    }
+
+    /// All keyspaces, by name.
+    pub(crate) fn keyspaces(&self) -> [(&'static str, &Keyspace); 6] {
+        [
+            ("log", &self.log),
+            ("segments", &self.segments),
+            ("index", &self.index),
+            ("topics", &self.topics),
+            ("state", &self.state),
+            ("meta", &self.meta),
+        ]
+    }
+
+    /// Waits until the engine has got its own work done far enough to take more.
+    ///
+    /// # Errors
+    /// Where a write failed before.
+    pub(crate) fn wait_for_room(&self) -> Result<(), fjall::Error> {
+        let is_behind = || {
+            self.keyspaces().iter().any(|(_, keyspace)| {
+                keyspace.sealed_memtable_count() > UNWRITTEN_MAX || keyspace.l0_table_count() > UNMERGED_MAX
+            })
+        };
+        while is_behind() {
+            self.database.persist(PersistMode::Buffer)?;
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    /// Bytes of tables and values on disk, without the journal.
+    pub(crate) fn table_bytes(&self) -> u64 {
+        self.keyspaces().iter().map(|(_, keyspace)| keyspace.disk_space()).sum()
+    }
+}
+
+fn log_options() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+        .manual_journal_persist(true)
+        .max_memtable_size(MEMTABLE_BYTES)
+        .data_block_compression_policy(CompressionPolicy::disabled())
+        .filter_policy(FilterPolicy::all(FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(10.0))))
+        .with_kv_separation(Some(
+            KvSeparationOptions::default()
+                .separation_threshold(APART_BYTES)
+                .compression(fjall::CompressionType::Lz4)
+                .file_target_size(32 << 20),
+        ))
+}
+
+fn small_options() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default().manual_journal_persist(true).max_memtable_size(SMALL_MEMTABLE_BYTES)
+}

@@ -1,0 +1,114 @@
+//! Finds whole batches in a journal.
+//!
+//! ```text
+//! batch: 1 | count: u32 | number: u64 | count × item | 3 | xxh3 of the items: u64 | "FJL" 3
+//! item:  2 | kind: u8 | compression: u8 | keyspace: u64 | key length: u16 | value length: u32 | length on disk: u32
+//!          | key | value
+//!      | 4 | keyspace: u64
+//! ```
+//! Numbers are little endian. Behind the last batch there are zeros: the file is made longer than it needs to be. This
+//! is the format of fjall 3; a test writes journals with it and reads them here.
+
+use std::ops::Range;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+const START: u8 = 1;
+const ITEM: u8 = 2;
+const END: u8 = 3;
+const CLEAR: u8 = 4;
+const MAGIC: [u8; 4] = *b"FJL\x03";
+
+/// What is in a journal.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// Whole batches in order.
+    pub(super) batches: Vec<Batch>,
+    /// What is neither a batch nor the zeros at the end.
+    pub(super) damages: Vec<Range<usize>>,
+}
+
+/// A whole batch.
+#[derive(Debug, Clone)]
+pub(super) struct Batch {
+    /// The engine's number of it.
+    pub(super) number: u64,
+    /// Where it stands.
+    pub(super) range: Range<usize>,
+}
+
+impl Scan {
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        let mut scan = Self::default();
+        let used = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
+        let mut at = 0;
+        // a batch may end in zeros nowhere: its last byte is that of the magic word
+        while at < used {
+            if let Some(batch) = batch_at(bytes, at) {
+                at = batch.range.end;
+                scan.batches.push(batch);
+                continue;
+            }
+            let next = (at + 1..used).find(|place| batch_at(bytes, *place).is_some());
+            scan.damages.push(at..next.unwrap_or(used));
+            at = next.unwrap_or(used);
+        }
+        scan
+    }
+}
+
+/// The whole batch that begins at `at`.
+fn batch_at(bytes: &[u8], at: usize) -> Option<Batch> {
+    let mut reader = Reader { bytes, at };
+    if reader.byte()? != START {
+        return None;
+    }
+    let (count, number) = (u32::from_le_bytes(reader.array()?), u64::from_le_bytes(reader.array()?));
+    let items = reader.at;
+    for _ in 0..count {
+        reader.item()?;
+    }
+    let items = bytes.get(items..reader.at)?;
+    if reader.byte()? != END {
+        return None;
+    }
+    let (checksum, magic) = (u64::from_le_bytes(reader.array()?), reader.array::<4>()?);
+    let is_whole = magic == MAGIC && xxh3_64(items) == checksum;
+    is_whole.then_some(Batch { number, range: at..reader.at })
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let array = *self.bytes.get(self.at..)?.first_chunk()?;
+        self.at += N;
+        Some(array)
+    }
+
+    fn item(&mut self) -> Option<()> {
+        match self.byte()? {
+            ITEM => {
+                let [kind, compression] = self.array()?;
+                if kind > 4 || compression > 1 {
+                    return None;
+                }
+                self.array::<8>()?;
+                let key = u16::from_le_bytes(self.array()?) as usize;
+                self.array::<4>()?;
+                let value = u32::from_le_bytes(self.array()?) as usize;
+                self.at = self.at.checked_add(key + value).filter(|end| *end <= self.bytes.len())?;
+            }
+            CLEAR => drop(self.array::<8>()?),
+            _ => return None,
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,149 @@
+//! What a store has when it is opened: everything in memory is made from what is on disk.
+//!
+//! The topics and the closed segments are read as they were written; only what is behind the last closed segment,
+//! about a megabyte of each shard, is read record by record.
+
+use std::path::Path;
+
+use fjall::{PersistMode, Readable, Snapshot};
+use murre_core::{
+    log::{KeepRules, Start},
+    placement::Placement,
+};
+
+pub(crate) use values::shard_start;
+
+use crate::{
+    db::Db,
+    directory::Directory,
+    error::StoreError,
+    format::{ShardEntry, keys},
+    journal::{self, JournalDamage},
+    options::Options,
+    shard::Shard,
+    shared::Parts,
+};
+
+mod shard;
+mod values;
+
+/// What was found, for those who look on.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// What was taken out of the engine's journal.
+    pub(crate) journal: Vec<JournalDamage>,
+    /// Blocks, records and entries that could not be read.
+    pub(crate) damaged: u64,
+}
+
+/// Opens a store, or makes it where `make` says so.
+pub(crate) fn open(path: &Path, options: &Options, make: bool) -> Result<(Parts, Findings), StoreError> {
+    let (directory, there) = Directory::take(path, make)?;
+    let mut findings = Findings::default();
+    if there {
+        let engine = directory.engine();
+        findings.journal =
+            journal::repair(&engine).map_err(StoreError::io("look through the journal in", &engine))?;
+    }
+    let db = Db::open(&directory.engine(), options.cache_bytes).map_err(StoreError::engine(path))?;
+    if !there {
+        make_meta(&db, options).map_err(StoreError::engine(path))?;
+        directory.finish()?;
+    }
+    let meta = read_meta(path, &db)?;
+    let placement = Placement { shards: meta.shards, workers: options.workers, seed: meta.seed };
+    let shards = read_shards(path, &db, meta.shards, &options.keep, &mut findings)?;
+    Ok((Parts { directory, epoch: meta.epoch, placement, shards, db }, findings))
+}
+
+/// Reads all shards.
+pub(crate) fn read_shards(
+    path: &Path,
+    db: &Db,
+    shards: u8,
+    rules: &KeepRules,
+    findings: &mut Findings,
+) -> Result<Vec<Shard>, StoreError> {
+    let snapshot = db.database.snapshot();
+    (0..shards).map(|number| shard::read(path, db, &snapshot, number, rules, findings)).collect()
+}
+
+struct Meta {
+    epoch: String,
+    seed: u64,
+    shards: u8,
+}
+
+fn make_meta(db: &Db, options: &Options) -> Result<(), fjall::Error> {
+    let mut batch = db.database.batch();
+    batch.insert(&db.meta, keys::EPOCH, new_epoch());
+    batch.insert(&db.meta, keys::SEED, random().to_le_bytes());
+    batch.insert(&db.meta, keys::SHARDS, [options.shards]);
+    for shard in 0..options.shards {
+        let entry = ShardEntry { closed: Some(0), ..ShardEntry::default() };
+        batch.insert(&db.meta, keys::shard(shard), entry.encode());
+    }
+    batch.durability(Some(PersistMode::SyncAll)).commit()
+}
+
+/// A name for a run of positions that no other run has.
+pub(crate) fn new_epoch() -> String {
+    format!("{:016x}", random())
+}
+
+fn random() -> u64 {
+    // the hasher's keys are random too, where the system has nothing better
+    getrandom::u64().unwrap_or_else(|_| {
+        use std::hash::{BuildHasher, RandomState};
+        RandomState::new().hash_one(std::process::id())
+    })
+}
+
+fn read_meta(path: &Path, db: &Db) -> Result<Meta, StoreError> {
+    let get = |key: &str| {
+        let value = db.meta.get(key).map_err(StoreError::engine(path))?;
+        value.ok_or_else(|| StoreError::damaged(path, format!("its {key} is missing")))
+    };
+    let wrong = |what: &str| StoreError::damaged(path, format!("its {what} can't be read"));
+    let epoch = String::from_utf8(get(keys::EPOCH)?.to_vec()).map_err(|_| wrong("epoch"))?;
+    let seed = <[u8; 8]>::try_from(&*get(keys::SEED)?).map_err(|_| wrong("seed"))?;
+    let shards = get(keys::SHARDS)?.first().copied().filter(|shards| (1..=64).contains(shards));
+    let shards = shards.ok_or_else(|| wrong("number of shards"))?;
+    Ok(Meta { epoch, seed: u64::from_le_bytes(seed), shards })
+}
+
+/// What the engine is told, and marks on disk that the store is open: should the process die, the next start knows.
+pub(crate) fn start(path: &Path, parts: &mut Parts, options: &Options) -> Result<Start, StoreError> {
+    let now = (options.clock)();
+    let mut batch = parts.db.database.batch();
+    let mut shards = Vec::new();
+    let snapshot = parts.db.database.snapshot();
+    for shard in &mut parts.shards {
+        let mut start =
+            shard_start(&parts.db, &snapshot, shard, options, now).map_err(StoreError::engine(path))?;
+        let entry = &mut shard.entry;
+        start.intact = shard.committed;
+        match entry.closed {
+            Some(used) if used >= shard.committed => (start.used, start.intact) = (used, used),
+            _ => start.used = entry.reserved.max(shard.committed),
+        }
+        if start.used > start.intact {
+            entry.crashed = start.used;
+        }
+        start.reserved = entry.reserved.max(start.used);
+        (entry.reserved, entry.closed) = (start.reserved, None);
+        batch.insert(&parts.db.meta, keys::shard(shard.number), entry.encode());
+        shards.push(start);
+    }
+    batch.durability(Some(PersistMode::SyncAll)).commit().map_err(StoreError::engine(path))?;
+    Ok(Start { epoch: parts.epoch.clone(), seed: parts.placement.seed, shards })
+}
+
+/// All pairs of a keyspace whose keys begin with `prefix`.
+pub(crate) fn pairs<'a>(
+    snapshot: &'a Snapshot,
+    keyspace: &'a fjall::Keyspace,
+    prefix: &[u8],
+) -> impl Iterator<Item = Result<fjall::KvPair, fjall::Error>> + use<'a> {
+    snapshot.prefix(keyspace, prefix).map(fjall::Guard::into_inner)
+}

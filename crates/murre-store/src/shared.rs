@@ -1,0 +1,101 @@
+//! What the threads of a store share.
+
+use std::sync::Arc;
+
+use murre_core::{
+    ids::WorkerId,
+    log::{KeepRules, LogEvent},
+    placement::Placement,
+};
+use parking_lot::{Mutex, RwLock};
+
+use crate::{db::Db, directory::Directory, options::Options, shard::Shard, stats::Counters};
+
+/// Takes what the log tells the engine part of a worker. Called on the store's own threads; must not wait.
+pub type Sink = Box<dyn Fn(WorkerId, LogEvent) + Send + Sync>;
+
+/// What the threads of a store share.
+pub(crate) struct Shared {
+    pub(crate) directory: Directory,
+    pub(crate) options: Options,
+    pub(crate) epoch: String,
+    pub(crate) placement: Placement,
+    pub(crate) counters: Counters,
+    pub(crate) shards: Vec<Mutex<Shard>>,
+    pub(crate) sink: Sink,
+    /// What durable sessions need, by worker.
+    pub(crate) floors: Mutex<Vec<Option<Vec<u64>>>>,
+    /// Held over what is written and the change in memory that belongs to it: by the writer for a commit, by the
+    /// deletion for a bounded slice of work, and by nobody else.
+    pub(crate) write_lock: Mutex<()>,
+    /// The engine; none while it is opened again after a failure.
+    db: RwLock<Option<Arc<Db>>>,
+}
+
+impl Shared {
+    pub(crate) fn new(parts: Parts, options: Options, sink: Sink) -> Self {
+        Self {
+            directory: parts.directory,
+            options,
+            epoch: parts.epoch,
+            placement: parts.placement,
+            counters: Counters::default(),
+            shards: parts.shards.into_iter().map(Mutex::new).collect(),
+            sink,
+            floors: Mutex::default(),
+            write_lock: Mutex::default(),
+            db: RwLock::new(Some(Arc::new(parts.db))),
+        }
+    }
+
+    /// The engine, for one step of work and no longer; none while it is opened again.
+    pub(crate) fn db(&self) -> Option<Arc<Db>> {
+        self.db.read().clone()
+    }
+
+    /// Takes the engine away from all, to put another in its place.
+    pub(crate) fn take_db(&self) -> Option<Arc<Db>> {
+        self.db.write().take()
+    }
+
+    /// Puts the engine back.
+    pub(crate) fn put_db(&self, db: Arc<Db>) {
+        *self.db.write() = Some(db);
+    }
+
+    /// A shard.
+    pub(crate) fn shard(&self, number: u8) -> Option<&Mutex<Shard>> {
+        self.shards.get(usize::from(number))
+    }
+
+    /// The rules that say what is kept.
+    pub(crate) fn rules(&self) -> &KeepRules {
+        &self.options.keep
+    }
+
+    /// What durable sessions of a worker need.
+    pub(crate) fn set_floors(&self, worker: WorkerId, of_worker: Vec<u64>) {
+        let mut floors = self.floors.lock();
+        if floors.len() <= worker.index() {
+            floors.resize(worker.index() + 1, None);
+        }
+        if let Some(place) = floors.get_mut(worker.index()) {
+            *place = Some(of_worker);
+        }
+    }
+
+    /// Bytes that the store is judged by: what is in its records, or what they take on disk, whichever is more.
+    pub(crate) fn bytes(&self) -> u64 {
+        let records = self.shards.iter().map(|shard| shard.lock().bytes()).sum::<u64>();
+        records.max(self.db().map_or(0, |db| db.table_bytes()))
+    }
+}
+
+/// What was found when a store was opened.
+pub(crate) struct Parts {
+    pub(crate) directory: Directory,
+    pub(crate) epoch: String,
+    pub(crate) placement: Placement,
+    pub(crate) shards: Vec<Shard>,
+    pub(crate) db: Db,
+}

@@ -1,0 +1,161 @@
+//! One shard's part of a commit: what it writes, and what it changes in memory once that is on disk.
+//!
+//! [`Stage::push`] takes the records in order, [`Stage::finish`] says what is to be written, and [`Stage::apply`]
+//! changes the shard when it was. Between the two nothing of it can be seen; if the write fails, it is thrown away.
+
+use hashbrown::HashMap;
+use murre_core::log::{KeepRules, LogBatch, LogRecord};
+
+use crate::{
+    format::{
+        BlockBuilder, NewRecord, Place, SegmentBlocks, SegmentInfo, SegmentTopics, TopicId, TopicTally,
+    },
+    shard::{OpenTopic, SEGMENT_BYTES, Shard, joined},
+};
+
+/// One shard's part of a commit.
+#[derive(Debug, Default)]
+pub(crate) struct Stage {
+    /// Blocks in order, by their first offset.
+    pub(crate) blocks: Vec<(u64, Vec<u8>)>,
+    /// Whether the segment closes with it.
+    pub(crate) closes: bool,
+    info: SegmentInfo,
+    builder: BlockBuilder,
+    topics: Vec<StagedTopic>,
+    by_id: HashMap<TopicId, u32>,
+}
+
+#[derive(Debug)]
+struct StagedTopic {
+    id: TopicId,
+    /// Where the shard doesn't know the topic yet.
+    name: Option<Box<str>>,
+    tally: TopicTally,
+    part: OpenTopic,
+}
+
+/// What a segment that closes writes.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    /// Its blocks.
+    pub(crate) blocks: SegmentBlocks,
+    /// Its topics.
+    pub(crate) topics: SegmentTopics,
+    /// The index entry of each topic.
+    pub(crate) index: Vec<(TopicId, Vec<u8>)>,
+    /// Each topic's own entry.
+    pub(crate) entries: Vec<(TopicId, Vec<u8>)>,
+}
+
+impl Stage {
+    /// Takes the next record.
+    pub(crate) fn push(&mut self, shard: &Shard, batch: &LogBatch, record: &LogRecord) {
+        let (topic, tail) = (batch.topic(record), batch.tail(record));
+        let id = TopicId::new(record.hash, topic.as_bytes());
+        let topics = &mut self.topics;
+        let place = *self.by_id.entry(id).or_insert_with(|| {
+            topics.push(StagedTopic::new(shard, id, topic));
+            topics.len() as u32 - 1
+        });
+        let Some(staged) = self.topics.get_mut(place as usize) else { return };
+        let ordinal = staged.tally.count + 1;
+        let record = NewRecord { record, ordinal, topic: topic.as_bytes(), tail }.as_ref();
+        let block = self.builder.first().unwrap_or(record.offset);
+        let place = Place { offset: record.offset, block, slot: self.builder.len() as u32 };
+        staged.tally.add(&record);
+        staged.part.add(place, ordinal, tail.len() as u64, record.expires.is_some());
+        self.info.add(&record);
+        self.builder.push(&record);
+        if self.builder.is_full() {
+            self.finish_block();
+        }
+    }
+
+    fn finish_block(&mut self) {
+        if let Some((first, bytes)) = self.builder.finish() {
+            self.info.bytes += bytes.len() as u64;
+            self.blocks.push((first, bytes));
+        }
+    }
+
+    /// Closes the last block. If the segment closes with it, says what is to be written besides.
+    pub(crate) fn finish(&mut self, shard: &Shard) -> Option<Closing> {
+        self.finish_block();
+        self.closes = shard.open.info.bytes + self.info.bytes >= SEGMENT_BYTES;
+        self.closes.then(|| self.closing(shard))
+    }
+
+    fn closing(&self, shard: &Shard) -> Closing {
+        let info = joined(&shard.open.info, &self.info);
+        let mut blocks = shard.open.blocks.clone();
+        blocks.extend(self.blocks.iter().map(|(first, _)| first));
+        let mut closing = Closing {
+            blocks: SegmentBlocks { info, blocks },
+            topics: SegmentTopics::default(),
+            index: Vec::new(),
+            entries: Vec::new(),
+        };
+        for (&id, before) in &shard.open.topics {
+            let staged = self.by_id.get(&id).and_then(|place| self.topics.get(*place as usize));
+            let mut part = before.clone();
+            if let Some(staged) = staged {
+                part.append(&staged.part);
+            }
+            let topic = shard.topics.get(id);
+            if let Some((name, tally)) = topic.map(|topic| (&topic.name, topic.tally)) {
+                closing.add(id, &part, name, &staged.map_or(tally, |staged| staged.tally));
+            }
+        }
+        for staged in self.topics.iter().filter(|staged| !shard.open.topics.contains_key(&staged.id)) {
+            let known = shard.topics.get(staged.id).map(|topic| &topic.name);
+            if let Some(name) = known.or(staged.name.as_ref()) {
+                closing.add(staged.id, &staged.part, name, &staged.tally);
+            }
+        }
+        closing
+    }
+
+    /// Changes the shard, once everything is on disk.
+    pub(crate) fn apply(mut self, shard: &mut Shard, rules: &KeepRules) {
+        for staged in self.topics {
+            let Some(topic) = shard.topics.entry(staged.id, staged.name.as_deref().unwrap_or(""), rules)
+            else {
+                continue;
+            };
+            topic.tally = staged.tally;
+            if !self.closes {
+                shard.open.topics.entry(staged.id).or_default().append(&staged.part);
+            }
+        }
+        let info = joined(&shard.open.info, &self.info);
+        shard.committed = shard.committed.max(info.last);
+        if self.closes {
+            shard.open = Default::default();
+            shard.insert_segment(info);
+        } else {
+            shard.open.info = info;
+            shard.open.blocks.extend(self.blocks.drain(..).map(|(first, _)| first));
+        }
+    }
+}
+
+impl StagedTopic {
+    fn new(shard: &Shard, id: TopicId, topic: &str) -> Self {
+        let known = shard.topics.get(id);
+        Self {
+            id,
+            name: known.is_none().then(|| topic.into()),
+            tally: known.map(|known| known.tally).unwrap_or_default(),
+            part: OpenTopic::default(),
+        }
+    }
+}
+
+impl Closing {
+    fn add(&mut self, id: TopicId, part: &OpenTopic, name: &str, tally: &TopicTally) {
+        self.topics.0.push(part.summary(id));
+        self.index.push((id, part.places.encode()));
+        self.entries.push((id, tally.encode(name)));
+    }
+}

@@ -1,0 +1,8 @@
+//! The store by its public interface, over real files.
+
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests")]
+
+mod harness;
+
+mod history;
+mod restarts;
