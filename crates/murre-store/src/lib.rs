@@ -17,6 +17,7 @@
 //! | `recover` | what is on disk, when a store is opened |
 //! | `stage`, `writer` | a commit, and the thread that makes it |
 //! | `reader` | the threads that read |
+//! | `retention` | deleting what isn't kept any more |
 //! | `inbox`, `shared` | the queues, and what the threads share |
 
 pub use error::StoreError;
@@ -35,6 +36,7 @@ mod journal;
 mod options;
 mod reader;
 mod recover;
+mod retention;
 mod shard;
 mod shared;
 mod stage;

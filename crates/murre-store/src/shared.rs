@@ -9,7 +9,9 @@ use murre_core::{
 };
 use parking_lot::{Mutex, RwLock};
 
-use crate::{db::Db, directory::Directory, options::Options, shard::Shard, stats::Counters};
+use crate::{
+    db::Db, directory::Directory, error::StoreError, options::Options, shard::Shard, stats::Counters,
+};
 
 /// Takes what the log tells the engine part of a worker. Called on the store's own threads; must not wait.
 pub type Sink = Box<dyn Fn(WorkerId, LogEvent) + Send + Sync>;
@@ -73,6 +75,17 @@ impl Shared {
         &self.options.keep
     }
 
+    /// Records past this offset of a shard may be needed by a durable session.
+    pub(crate) fn floor(&self, shard: u8) -> u64 {
+        let floors = self.floors.lock();
+        let said = floors.iter().flatten().count();
+        if said < usize::from(self.options.workers) {
+            return 0;
+        }
+        let of_shard = floors.iter().flatten().filter_map(|floors| floors.get(usize::from(shard)));
+        of_shard.copied().min().unwrap_or(u64::MAX)
+    }
+
     /// What durable sessions of a worker need.
     pub(crate) fn set_floors(&self, worker: WorkerId, of_worker: Vec<u64>) {
         let mut floors = self.floors.lock();
@@ -86,8 +99,17 @@ impl Shared {
 
     /// Bytes that the store is judged by: what is in its records, or what they take on disk, whichever is more.
     pub(crate) fn bytes(&self) -> u64 {
-        let records = self.shards.iter().map(|shard| shard.lock().bytes()).sum::<u64>();
-        records.max(self.db().map_or(0, |db| db.table_bytes()))
+        self.record_bytes().max(self.db().map_or(0, |db| db.table_bytes()))
+    }
+
+    /// Bytes of all records with what belongs to them.
+    pub(crate) fn record_bytes(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.lock().bytes()).sum()
+    }
+
+    /// An error about this store's directory.
+    pub(crate) fn engine_error(&self, error: fjall::Error) -> StoreError {
+        StoreError::engine(self.directory.path())(error)
     }
 }
 

@@ -64,7 +64,7 @@ impl Stage {
         let block = self.builder.first().unwrap_or(record.offset);
         let place = Place { offset: record.offset, block, slot: self.builder.len() as u32 };
         staged.tally.add(&record);
-        staged.part.add(place, ordinal, tail.len() as u64, record.expires.is_some());
+        staged.part.add(place, &record);
         self.info.add(&record);
         self.builder.push(&record);
         if self.builder.is_full() {
@@ -77,6 +77,11 @@ impl Stage {
             self.info.bytes += bytes.len() as u64;
             self.blocks.push((first, bytes));
         }
+    }
+
+    /// Bytes of its blocks.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.info.bytes
     }
 
     /// Closes the last block. If the segment closes with it, says what is to be written besides.

@@ -53,6 +53,8 @@ pub(crate) struct Counters {
     pub(crate) commits: Counter,
     pub(crate) batches: Counter,
     pub(crate) committed: Counter,
+    /// Bytes of blocks that were written; not shown.
+    pub(crate) bytes: Counter,
     pub(crate) syncs: Counter,
     pub(crate) failures: Counter,
     pub(crate) refused: Counter,

@@ -6,6 +6,7 @@ use murre_core::{
     ids::WorkerId,
     log::{Log, LogCommand, ReadCommand, ReadId, Start},
 };
+use parking_lot::Mutex;
 
 use crate::{
     error::StoreError,
@@ -13,6 +14,7 @@ use crate::{
     journal::JournalDamage,
     options::Options,
     reader, recover,
+    retention::{self, Sweeper},
     shared::{Shared, Sink},
     stats::Stats,
     writer::{Request, Writer},
@@ -27,6 +29,8 @@ pub struct Store {
     shared: Arc<Shared>,
     writer: Arc<Inbox<Request>>,
     readers: Vec<Arc<Inbox<ReadCommand>>>,
+    sweeper: Arc<Mutex<Sweeper>>,
+    sweeps: Arc<Inbox<()>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -55,7 +59,9 @@ impl Store {
         let readers: Vec<_> = (0..options.readers).map(|_| Arc::new(Inbox::default())).collect();
         let shared = Arc::new(Shared::new(parts, options, sink));
         shared.counters.damaged.add(findings.damaged);
-        let mut store = Self { shared, writer: Arc::default(), readers, threads: Vec::new() };
+        let (sweeper, sweeps) = (Arc::default(), Arc::default());
+        let mut store =
+            Self { shared, writer: Arc::default(), readers, sweeper, sweeps, threads: Vec::new() };
         store.spawn_all().map_err(StoreError::io("start threads for", path))?;
         Ok((store, Opened { start, journal: findings.journal, damaged: findings.damaged }))
     }
@@ -66,6 +72,10 @@ impl Store {
         for inbox in self.readers.clone() {
             let shared = self.shared.clone();
             self.spawn("store-reader", move || reader::run(&shared, &inbox))?;
+        }
+        if self.shared.options.delete {
+            let (shared, sweeper, inbox) = (self.shared.clone(), self.sweeper.clone(), self.sweeps.clone());
+            self.spawn("store-sweeper", move || retention::run(&shared, &sweeper, &inbox))?;
         }
         Ok(())
     }
@@ -95,6 +105,15 @@ impl Store {
             stats.journal_bytes = db.database.journal_disk_space().unwrap_or_default();
         }
         stats
+    }
+
+    /// Deletes what isn't kept any more, now rather than in the background. What is in the newest megabyte of a shard
+    /// stays.
+    ///
+    /// # Errors
+    /// Where reading or writing failed; what was deleted before stays deleted.
+    pub fn delete_now(&self) -> Result<(), StoreError> {
+        self.sweeper.lock().sweep(&self.shared).map_err(|error| self.shared.engine_error(error))
     }
 
     /// Names the run of positions.
@@ -141,6 +160,7 @@ impl Drop for Store {
     fn drop(&mut self) {
         self.writer.close();
         self.readers.iter().for_each(|reader| reader.close());
+        self.sweeps.close();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the store has died");

@@ -101,8 +101,8 @@ pub(crate) struct SegmentTopic {
     pub(crate) last_ordinal: u64,
     /// The last one's offset.
     pub(crate) last_offset: u64,
-    /// Whether any of them has an expiry.
-    pub(crate) expires: bool,
+    /// When the last of them has expired; none where one of them never does.
+    pub(crate) expires: Option<Timestamp>,
 }
 
 /// The topics of a segment.
@@ -114,12 +114,30 @@ impl SegmentTopics {
         let mut out = Vec::with_capacity(20 * self.0.len());
         for topic in &self.0 {
             out.extend_from_slice(&topic.id.0.to_le_bytes());
-            varint::put(&mut out, topic.records << 1 | u64::from(topic.expires));
+            varint::put(&mut out, topic.records);
+            varint::put(&mut out, topic.expires.map_or(0, |expires| expires.millis().saturating_add(1)));
             varint::put(&mut out, topic.bytes);
             varint::put(&mut out, topic.last_ordinal);
             varint::put(&mut out, topic.last_offset);
         }
         out
+    }
+
+    /// None where the bytes are no such entry.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (mut reader, mut topics) = (Reader(bytes), Vec::new());
+        while !reader.0.is_empty() {
+            let id = TopicId(u64::from_le_bytes(reader.array()?));
+            topics.push(SegmentTopic {
+                id,
+                records: reader.uint()?,
+                expires: reader.uint()?.checked_sub(1).map(Timestamp::from_millis),
+                bytes: reader.uint()?,
+                last_ordinal: reader.uint()?,
+                last_offset: reader.uint()?,
+            });
+        }
+        Some(Self(topics))
     }
 }
 

@@ -124,7 +124,7 @@ fn take_record(shard: &mut Shard, record: &RecordRef<'_>, place: Place, rules: &
         topic.tally.add(record);
     }
     let open = shard.open.topics.entry(id).or_default();
-    open.add(place, record.ordinal, record.tail.len() as u64, record.expires.is_some());
+    open.add(place, record);
     shard.open.info.add(record);
     shard.committed = record.offset;
 }

@@ -1,8 +1,9 @@
 //! The segment that is being written: what an index entry will say of it is here, in memory.
 
 use hashbrown::HashMap;
+use murre_protocol::Timestamp;
 
-use crate::format::{Place, Places, SegmentInfo, SegmentTopic, TopicId};
+use crate::format::{Place, Places, RecordRef, SegmentInfo, SegmentTopic, TopicId};
 
 /// The segment that is being written.
 #[derive(Debug, Default)]
@@ -22,17 +23,39 @@ pub(crate) struct OpenTopic {
     pub(crate) places: Places,
     /// Bytes of tails.
     pub(crate) bytes: u64,
-    /// Whether any has an expiry.
-    pub(crate) expires: bool,
+    /// When the last of them has expired.
+    expires: Expires,
+}
+
+/// When the last of some records has expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Expires {
+    /// There are none yet.
+    #[default]
+    Nothing,
+    /// Then.
+    At(Timestamp),
+    /// Never: one of them has no expiry.
+    Never,
+}
+
+impl Expires {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, other) | (other, Self::Nothing) => other,
+            (Self::At(a), Self::At(b)) => Self::At(a.max(b)),
+            (Self::Never, _) | (_, Self::Never) => Self::Never,
+        }
+    }
 }
 
 impl OpenTopic {
     /// Takes the topic's next record into account.
-    pub(crate) fn add(&mut self, place: Place, ordinal: u64, bytes: u64, expires: bool) {
+    pub(crate) fn add(&mut self, place: Place, record: &RecordRef<'_>) {
         self.places.places.push(place);
-        self.places.last_ordinal = ordinal;
-        self.bytes += bytes;
-        self.expires |= expires;
+        self.places.last_ordinal = record.ordinal;
+        self.bytes += record.tail.len() as u64;
+        self.expires = self.expires.and(record.expires.map_or(Expires::Never, Expires::At));
     }
 
     /// Takes what came behind it into account.
@@ -40,7 +63,7 @@ impl OpenTopic {
         self.places.places.extend_from_slice(&other.places.places);
         self.places.last_ordinal = other.places.last_ordinal;
         self.bytes += other.bytes;
-        self.expires |= other.expires;
+        self.expires = self.expires.and(other.expires);
     }
 
     /// As the closed segment says it.
@@ -51,7 +74,10 @@ impl OpenTopic {
             bytes: self.bytes,
             last_ordinal: self.places.last_ordinal,
             last_offset: self.places.places.last().map_or(0, |place| place.offset),
-            expires: self.expires,
+            expires: match self.expires {
+                Expires::At(at) => Some(at),
+                Expires::Nothing | Expires::Never => None,
+            },
         }
     }
 }

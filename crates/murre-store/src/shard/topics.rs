@@ -43,6 +43,11 @@ impl TopicTable {
         self.list.get(*self.by_id.get(&id)? as usize)?.as_ref()
     }
 
+    /// A topic, to change it.
+    pub(crate) fn get_mut(&mut self, id: TopicId) -> Option<&mut Topic> {
+        self.list.get_mut(*self.by_id.get(&id)? as usize)?.as_mut()
+    }
+
     /// A topic, which is made if it is new.
     pub(crate) fn entry(&mut self, id: TopicId, name: &str, rules: &KeepRules) -> Option<&mut Topic> {
         let next = self.list.len() as u32;
@@ -52,6 +57,24 @@ impl TopicTable {
             self.list.push(Some(Topic { id, name: name.into(), tally: TopicTally::default(), rule }));
         }
         self.list.get_mut(place as usize)?.as_mut()
+    }
+
+    /// Forgets a topic.
+    pub(crate) fn remove(&mut self, id: TopicId) -> Option<Topic> {
+        let place = self.by_id.remove(&id)?;
+        let topic = self.list.get_mut(place as usize)?.take();
+        if self.list.len() > 64 && self.by_id.len() < self.list.len() / 2 {
+            self.close_up();
+        }
+        topic
+    }
+
+    fn close_up(&mut self) {
+        self.list.retain(Option::is_some);
+        for (place, topic) in self.list.iter().flatten().enumerate() {
+            self.by_id.insert(topic.id, place as u32);
+        }
+        self.layout += 1;
     }
 
     /// How many there are.

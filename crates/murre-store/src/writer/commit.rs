@@ -46,6 +46,7 @@ impl Writer {
             }
             let mut shard = shard.lock();
             if let Some(stage) = stage {
+                shared.counters.bytes.add(stage.bytes());
                 stage.apply(&mut shard, shared.rules());
             }
             shard.entry = entry.unwrap_or(shard.entry);

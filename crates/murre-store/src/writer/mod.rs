@@ -62,10 +62,12 @@ pub(crate) struct Writer {
 struct Fullness {
     is_full: bool,
     looked_at: Option<Instant>,
+    written: u64,
 }
 
-/// How often it is looked how full the store is.
+/// How often it is looked how full the store is: after this time, or after this share of what it may have.
 const LOOK: Duration = Duration::from_millis(200);
+const LOOK_SHARE: u64 = 64;
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, inbox: Arc<Inbox<Request>>) -> Self {
@@ -133,9 +135,12 @@ impl Writer {
             return false;
         }
         let now = Instant::now();
-        if self.full.looked_at.is_none_or(|at| now.duration_since(at) >= LOOK) {
+        let written = self.shared.counters.bytes.get();
+        let is_much = written - self.full.written > bytes_max / LOOK_SHARE;
+        if is_much || self.full.looked_at.is_none_or(|at| now.duration_since(at) >= LOOK) {
             let was_full = self.full.is_full;
-            self.full = Fullness { is_full: self.shared.bytes() >= bytes_max, looked_at: Some(now) };
+            let is_full = self.shared.bytes() >= bytes_max;
+            self.full = Fullness { is_full, looked_at: Some(now), written };
             if self.full.is_full && !was_full {
                 tracing::warn!(
                     bytes_max,

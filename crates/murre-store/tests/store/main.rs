@@ -4,5 +4,6 @@
 
 mod harness;
 
+mod deletion;
 mod history;
 mod restarts;
