@@ -95,6 +95,21 @@ impl Db {
         Ok(())
     }
 
+    /// Writes what is in memory into tables.
+    ///
+    /// # Errors
+    /// Where that failed, here or on one of the engine's own threads.
+    pub(crate) fn flush(&self) -> Result<(), fjall::Error> {
+        for (_, keyspace) in self.keyspaces() {
+            keyspace.rotate_memtable()?;
+        }
+        while self.keyspaces().iter().any(|(_, keyspace)| keyspace.sealed_memtable_count() > 0) {
+            self.database.persist(PersistMode::Buffer)?;
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
     /// Bytes of tables and values on disk, without the journal.
     pub(crate) fn table_bytes(&self) -> u64 {
         self.keyspaces().iter().map(|(_, keyspace)| keyspace.disk_space()).sum()

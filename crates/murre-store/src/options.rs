@@ -53,6 +53,9 @@ pub struct Options {
     pub readers: usize,
     /// Bytes of memory for what was read from disk lately.
     pub cache_bytes: u64,
+    /// A shard's log is cut in segments of so many bytes: what is indexed, found and deleted as one. The newest
+    /// segment of each shard is what a start reads record by record.
+    pub segment_bytes: u64,
     /// Whether what isn't kept any more is deleted in the background.
     pub delete: bool,
     /// The calendar's time.
@@ -70,6 +73,7 @@ impl Default for Options {
             workers: 1,
             readers: 2,
             cache_bytes: 64 << 20,
+            segment_bytes: 1 << 20,
             delete: true,
             clock,
         }

@@ -10,7 +10,7 @@ use crate::{
     format::{
         BlockBuilder, NewRecord, Place, SegmentBlocks, SegmentInfo, SegmentTopics, TopicId, TopicTally,
     },
-    shard::{OpenTopic, SEGMENT_BYTES, Shard, joined},
+    shard::{OpenTopic, Shard, joined},
 };
 
 /// One shard's part of a commit.
@@ -84,10 +84,10 @@ impl Stage {
         self.info.bytes
     }
 
-    /// Closes the last block. If the segment closes with it, says what is to be written besides.
-    pub(crate) fn finish(&mut self, shard: &Shard) -> Option<Closing> {
+    /// Closes the last block. If that brings the segment to so many bytes, it closes too: says what is to be written besides.
+    pub(crate) fn finish(&mut self, shard: &Shard, segment_bytes: u64) -> Option<Closing> {
         self.finish_block();
-        self.closes = shard.open.info.bytes + self.info.bytes >= SEGMENT_BYTES;
+        self.closes = shard.open.info.bytes + self.info.bytes >= segment_bytes;
         self.closes.then(|| self.closing(shard))
     }
 

@@ -55,7 +55,7 @@ impl Store {
         let path = path.as_ref();
         check_options(&options)?;
         let (mut parts, findings) = recover::open(path, &options, true)?;
-        let start = recover::start(path, &mut parts, &options)?;
+        let start = recover::start(path, &mut parts, &options, &findings)?;
         let readers: Vec<_> = (0..options.readers).map(|_| Arc::new(Inbox::default())).collect();
         let shared = Arc::new(Shared::new(parts, options, sink));
         shared.counters.damaged.add(findings.damaged);
@@ -114,6 +114,15 @@ impl Store {
     /// Where reading or writing failed; what was deleted before stays deleted.
     pub fn delete_now(&self) -> Result<(), StoreError> {
         self.sweeper.lock().sweep(&self.shared).map_err(|error| self.shared.engine_error(error))
+    }
+
+    /// Writes what the engine has in memory into tables, so that the next start has less of the journal to read.
+    ///
+    /// # Errors
+    /// Where writing failed.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        let db = self.shared.db().ok_or(StoreError::Unavailable("a write has failed before"))?;
+        db.flush().map_err(|error| self.shared.engine_error(error))
     }
 
     /// Names the run of positions.

@@ -50,7 +50,7 @@ pub(crate) fn repair(engine: &Path) -> io::Result<Vec<JournalDamage>> {
         let bytes = fs::read(&file)?;
         let scan = Scan::new(&bytes);
         let found = damage_of(&file, &scan);
-        if !found.is_empty() {
+        if !found.is_empty() || scan.batches.iter().any(|batch| batch.is_renumbered) {
             replace(&file, &bytes, &scan, u64::MAX)?;
         }
         damages.extend(found);
@@ -89,11 +89,15 @@ pub(crate) fn rewrite(engine: &Path, end: u64) -> io::Result<()> {
 fn replace(file: &Path, bytes: &[u8], scan: &Scan, end: u64) -> io::Result<()> {
     let new = file.with_extension("new");
     let write = || {
-        let mut out = File::create(&new)?;
+        let mut out = io::BufWriter::new(File::create(&new)?);
         for batch in scan.batches.iter().filter(|batch| batch.number < end) {
-            out.write_all(bytes.get(batch.range.clone()).unwrap_or_default())?;
+            let bytes = bytes.get(batch.range.clone()).unwrap_or_default();
+            let (head, items) = bytes.split_at_checked(scan::HEAD).unwrap_or_default();
+            out.write_all(head.get(..scan::HEAD - 8).unwrap_or_default())?;
+            out.write_all(&batch.number.to_le_bytes())?;
+            out.write_all(items)?;
         }
-        out.sync_all()?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(&new, file)?;
         file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     };

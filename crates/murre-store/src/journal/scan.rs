@@ -17,6 +17,10 @@ const START: u8 = 1;
 const ITEM: u8 = 2;
 const END: u8 = 3;
 const CLEAR: u8 = 4;
+/// No two batches in a row have numbers that are further apart.
+const FAR: u64 = 1 << 24;
+/// Before the items of a batch.
+pub(super) const HEAD: usize = 13;
 const MAGIC: [u8; 4] = *b"FJL\x03";
 
 /// What is in a journal.
@@ -33,6 +37,8 @@ pub(super) struct Scan {
 pub(super) struct Batch {
     /// The engine's number of it.
     pub(super) number: u64,
+    /// Whether the journal has another number, which can't be right.
+    pub(super) is_renumbered: bool,
     /// Where it stands.
     pub(super) range: Range<usize>,
 }
@@ -53,7 +59,26 @@ impl Scan {
             scan.damages.push(at..next.unwrap_or(used));
             at = next.unwrap_or(used);
         }
+        scan.check_numbers();
         scan
+    }
+
+    /// A batch's number is not covered by its checksum. Since numbers rise, a wrong one shows, and what is in the batch
+    /// is good all the same; left as it is, it would put later writes of a key behind earlier ones.
+    fn check_numbers(&mut self) {
+        let numbers: Vec<u64> = self.batches.iter().map(|batch| batch.number).collect();
+        let mut before = None;
+        for (place, batch) in self.batches.iter_mut().enumerate() {
+            let next =
+                numbers.get(place + 1).copied().filter(|next| before.is_none_or(|before| *next > before + 1));
+            let least = before.map_or(0, |before: u64| before + 1);
+            let most = next.map_or(u64::MAX, |next| next - 1).min(before.map_or(u64::MAX, |_| least + FAR));
+            if !(least..=most).contains(&batch.number) {
+                batch.number = if before.is_some() { least } else { most };
+                batch.is_renumbered = true;
+            }
+            before = Some(batch.number);
+        }
     }
 }
 
@@ -64,7 +89,7 @@ fn batch_at(bytes: &[u8], at: usize) -> Option<Batch> {
         return None;
     }
     let (count, number) = (u32::from_le_bytes(reader.array()?), u64::from_le_bytes(reader.array()?));
-    let items = reader.at;
+    let items = at + HEAD;
     for _ in 0..count {
         reader.item()?;
     }
@@ -74,7 +99,7 @@ fn batch_at(bytes: &[u8], at: usize) -> Option<Batch> {
     }
     let (checksum, magic) = (u64::from_le_bytes(reader.array()?), reader.array::<4>()?);
     let is_whole = magic == MAGIC && xxh3_64(items) == checksum;
-    is_whole.then_some(Batch { number, range: at..reader.at })
+    is_whole.then_some(Batch { number, is_renumbered: false, range: at..reader.at })
 }
 
 struct Reader<'a> {

@@ -113,7 +113,13 @@ fn read_meta(path: &Path, db: &Db) -> Result<Meta, StoreError> {
 }
 
 /// What the engine is told, and marks on disk that the store is open: should the process die, the next start knows.
-pub(crate) fn start(path: &Path, parts: &mut Parts, options: &Options) -> Result<Start, StoreError> {
+pub(crate) fn start(
+    path: &Path,
+    parts: &mut Parts,
+    options: &Options,
+    findings: &Findings,
+) -> Result<Start, StoreError> {
+    let has_lost = findings.journal.iter().any(|damage| damage.is_in_the_middle);
     let now = (options.clock)();
     let mut batch = parts.db.database.batch();
     let mut shards = Vec::new();
@@ -129,6 +135,10 @@ pub(crate) fn start(path: &Path, parts: &mut Parts, options: &Options) -> Result
         }
         if start.used > start.intact {
             entry.crashed = start.used;
+        }
+        if has_lost {
+            // whose batches these were can't be told
+            entry.crashed = entry.crashed.max(start.used);
         }
         start.reserved = entry.reserved.max(start.used);
         (entry.reserved, entry.closed) = (start.reserved, None);

@@ -137,7 +137,7 @@ impl Rewritten {
         batch.insert(&db.segments, keys::segment_topics(shard, first), topics.encode());
     }
 
-    /// Changes the topics in memory, and writes them. Topics that nothing is left of are forgotten.
+    /// Changes the topics in memory, and writes them.
     pub(super) fn apply(&self, batch: &mut WriteBatch, db: &Db, shard: &mut Shard) {
         for (id, gone) in &self.gone {
             let Some(topic) = shard.topics.get_mut(*id) else { continue };
@@ -150,15 +150,8 @@ impl Rewritten {
             if self.has_lost(*id, tally.value) {
                 tally.value = tally.retained;
             }
-            if tally.held > 0 {
-                batch.insert(&db.topics, keys::topic(shard.number, *id), tally.encode(&topic.name));
-                continue;
-            }
-            shard.entry.gone = Dropped::later(shard.entry.gone, tally.dropped);
-            shard.topics.remove(*id);
-            batch.remove(&db.topics, keys::topic(shard.number, *id));
+            batch.insert(&db.topics, keys::topic(shard.number, *id), tally.encode(&topic.name));
         }
-        batch.insert(&db.meta, keys::shard(shard.number), shard.entry.encode());
         if self.is_empty() {
             shard.remove_segment(self.info.first);
         } else {

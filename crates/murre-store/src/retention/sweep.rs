@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     db::Db,
-    format::{SegmentBlocks, SegmentInfo, SegmentTopic, SegmentTopics, TopicId, keys},
+    format::{Dropped, SegmentBlocks, SegmentInfo, SegmentTopic, SegmentTopics, TopicId, keys},
     inbox::{Inbox, Taken},
     options::WhenFull,
     shared::Shared,
@@ -37,6 +37,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 const DEAD_SHARE: u64 = 2;
 /// Where the store is full, it is emptied to so many hundredths.
 const DROP_TO_PERCENT: u64 = 95;
+/// So many topics of a shard are remembered when nothing is left of them.
+const EMPTY_MAX: usize = 1024;
 /// When so many bytes were deleted, the engine is told to give them back to the disk.
 const GIVE_BACK_BYTES: u64 = 64 << 20;
 /// The same where the store is full.
@@ -86,6 +88,7 @@ impl Sweeper {
                 judge.used_up = used_up.get(&(number, segment.first)).cloned().unwrap_or_default();
                 self.segment(shared, number, &segment, &judge)?;
             }
+            forget_empty(shared, number)?;
         }
         self.drop_oldest(shared, &mut judge)?;
         self.give_back(shared)
@@ -207,14 +210,34 @@ impl Sweeper {
             return Ok(());
         }
         self.deleted_bytes = 0;
-        db.log.rotate_memtable()?;
-        while db.log.sealed_memtable_count() > 0 {
-            // fails where the engine's own threads did
-            db.database.persist(PersistMode::Buffer)?;
-            std::thread::sleep(PAUSE);
-        }
+        db.flush()?;
         db.log.major_compact()
     }
+}
+
+/// Forgets topics that nothing is left of, where there are many: the ones first that have been empty for longest. As
+/// long as a topic is known, a reader can be told whether it has missed something of it; afterwards only that it may
+/// have missed something of some topic.
+fn forget_empty(shared: &Shared, number: u8) -> Result<(), fjall::Error> {
+    let (Some(db), Some(shard)) = (shared.db(), shared.shard(number)) else { return Ok(()) };
+    let _write_lock = shared.write_lock.lock();
+    let mut shard = shard.lock();
+    let empty = shard.topics.iter().filter(|topic| topic.tally.held == 0);
+    let mut empty: Vec<_> = empty.map(|topic| (topic.tally.last_offset, topic.id)).collect();
+    if empty.len() <= EMPTY_MAX {
+        return Ok(());
+    }
+    empty.sort_unstable();
+    empty.truncate(empty.len() - EMPTY_MAX / 2);
+    let mut batch = db.database.batch();
+    for (_, id) in empty {
+        let topic = shard.topics.remove(id);
+        shard.entry.gone = Dropped::later(shard.entry.gone, topic.and_then(|topic| topic.tally.dropped));
+        batch.remove(&db.topics, keys::topic(number, id));
+    }
+    batch.insert(&db.meta, keys::shard(number), shard.entry.encode());
+    drop(shard);
+    batch.durability(Some(PersistMode::Buffer)).commit()
 }
 
 fn segments_of(shared: &Shared, number: u8) -> Vec<SegmentInfo> {

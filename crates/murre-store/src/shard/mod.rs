@@ -13,9 +13,6 @@ use crate::format::{SegmentInfo, ShardEntry};
 mod open;
 mod topics;
 
-/// A segment closes with the commit that brings it to so many bytes.
-pub(crate) const SEGMENT_BYTES: u64 = 1 << 20;
-
 /// One shard.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {

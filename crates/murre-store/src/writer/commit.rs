@@ -151,7 +151,7 @@ impl<'a> Commit<'a> {
         for (number, stage) in self.stages.iter_mut().enumerate() {
             let number = number as u8;
             let (Some(stage), Some(shard)) = (stage, self.shared.shard(number)) else { continue };
-            let closing = stage.finish(&shard.lock());
+            let closing = stage.finish(&shard.lock(), self.shared.options.segment_bytes);
             for (first, bytes) in &mut stage.blocks {
                 self.batch.insert(&self.db.log, keys::block(number, *first), std::mem::take(bytes));
             }

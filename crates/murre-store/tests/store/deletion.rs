@@ -8,7 +8,7 @@ use crate::harness::{BEGINNING, Publish, WORKER, World, keep_all, keep_last, opt
 
 const TOPICS: [&str; 3] = ["site/a", "site/b", "plant/x"];
 
-/// About six megabytes, so that there are closed segments.
+/// About ten megabytes, so that there are closed segments.
 fn fill(world: &mut World) {
     for batch in 0..60 {
         let padding = "x".repeat(100);

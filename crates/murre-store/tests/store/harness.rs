@@ -38,7 +38,14 @@ pub fn clock() -> Timestamp {
 
 /// Options for tests: one shard, so that there is one order.
 pub fn options(keep: &[KeepRule]) -> Options {
-    Options { shards: 1, keep: KeepRules::new(keep.to_vec()), clock, ..Options::default() }
+    Options {
+        shards: 1,
+        keep: KeepRules::new(keep.to_vec()),
+        clock,
+        delete: false,
+        segment_bytes: 8 << 10,
+        ..Options::default()
+    }
 }
 
 /// A rule that keeps everything.
@@ -91,6 +98,8 @@ pub struct World {
     pub opened: Opened,
     pub used: Vec<u64>,
     pub placement: Placement,
+    /// The times of the messages in the last batch.
+    pub times: Vec<Timestamp>,
     events: Receiver<LogEvent>,
     serial: u64,
     reads: u64,
@@ -106,7 +115,18 @@ impl World {
         let start = &opened.start;
         let placement = Placement { shards: start.shards.len() as u8, workers: 1, seed: start.seed };
         let used = start.shards.iter().map(|shard| shard.used).collect();
-        Self { dir, options, store: Some(store), opened, used, placement, events, serial: 0, reads: 0 }
+        Self {
+            dir,
+            options,
+            store: Some(store),
+            opened,
+            used,
+            placement,
+            times: Vec::new(),
+            events,
+            serial: 0,
+            reads: 0,
+        }
     }
 
     pub fn start(&self) -> &Start {
@@ -130,9 +150,19 @@ impl World {
 
     /// Opens what a `kill -9` at this moment would leave.
     pub fn killed(&self) -> Self {
-        let copy = tempfile::tempdir().unwrap();
-        copy_all(self.path(), copy.path());
-        Self::at(copy, self.options.clone())
+        // the engine's own threads may be at work; a kill is one moment, and so has the copy to be
+        let looks = |dir: &Path| -> Vec<_> {
+            let stamp =
+                |file: PathBuf| std::fs::metadata(&file).map(|data| (data.len(), data.modified().ok())).ok();
+            files(dir).into_iter().map(|file| (file.clone(), stamp(file))).collect()
+        };
+        loop {
+            let (copy, before) = (tempfile::tempdir().unwrap(), looks(self.path()));
+            let is_copied = try_copy_all(self.path(), copy.path()).is_ok();
+            if is_copied && looks(self.path()) == before {
+                break Self::at(copy, self.options.clone());
+            }
+        }
     }
 
     /// Sends a batch, and says its number.
@@ -142,6 +172,7 @@ impl World {
         state: &[(u8, &str, Option<&str>)],
     ) -> (u64, Vec<Position>) {
         self.serial += 1;
+        self.times.clear();
         let mut batch = LogBatch::new(WORKER, self.serial);
         let positions = publishes.iter().map(|publish| self.push(&mut batch, publish)).collect();
         for (shard, key, value) in state {
@@ -158,6 +189,7 @@ impl World {
         self.used[usize::from(shard)] += 1;
         let position = Position::new(self.used[usize::from(shard)], shard);
         let (time, mut tail) = (clock(), Vec::new());
+        self.times.push(time);
         let message = message(publish, time, position);
         let has_options = Codec::MessagePack.message_tail(&message, &mut tail);
         batch.push(Record {
@@ -264,6 +296,11 @@ impl World {
         (all, lost)
     }
 
+    pub fn has_ended(mut self) -> TempDir {
+        drop(self.store.take());
+        self.dir
+    }
+
     /// What all shards have, in the order of positions.
     pub fn read(&mut self, filter: &str, from: ReadFrom) -> Vec<Got> {
         let mut all = Vec::new();
@@ -334,18 +371,24 @@ pub fn open(path: &Path, options: &Options) -> Result<OpenedStore, murre_store::
 }
 
 pub fn copy_all(from: &Path, to: &Path) {
+    try_copy_all(from, to).unwrap();
+}
+
+fn try_copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
     for path in files(from) {
         let target = to.join(path.strip_prefix(from).unwrap());
-        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
-        std::fs::copy(&path, &target).unwrap();
+        std::fs::create_dir_all(target.parent().unwrap())?;
+        std::fs::copy(&path, &target)?;
     }
+    Ok(())
 }
 
 /// All files below a directory.
 pub fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+    // what is deleted meanwhile isn't there
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
         if path.is_dir() {
             found.extend(files(&path));
         } else {

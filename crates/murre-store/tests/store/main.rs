@@ -4,6 +4,8 @@
 
 mod harness;
 
+mod damage;
 mod deletion;
 mod history;
+mod model;
 mod restarts;
