@@ -181,13 +181,14 @@ fn append(criterion: &mut Criterion) {
 /// A log of so many messages.
 fn fill(path: &Path, messages: usize) -> World {
     let (mut world, _) = World::open(path);
-    let since = Instant::now();
+    let (since, written_before) = (Instant::now(), written());
     let mut bytes = 0;
     for _ in 0..messages / 10_000 {
         let batch = world.batch(10_000);
         bytes += batch.len();
         world.commit(Arc::new(batch));
     }
+    world.store.flush().unwrap();
     let stats = world.store.stats();
     let each = |bytes: u64| bytes / messages as u64;
     println!(
@@ -197,7 +198,7 @@ fn fill(path: &Path, messages: usize) -> World {
         since.elapsed(),
         each(stats.table_bytes),
         each(stats.journal_bytes),
-        each(written()),
+        each(written() - written_before),
     );
     world
 }

@@ -18,19 +18,31 @@
 //! | `stage`, `writer` | a commit, and the thread that makes it |
 //! | `reader` | the threads that read |
 //! | `retention` | deleting what isn't kept any more |
+//! | `archive`, `check` | a store that no broker has open: every record, every checksum |
+//! | `import` | messages put into a store that no broker has open |
+//! | `backup` | a copy of a store that is in use |
+//! | [`testing`] | a log that fails on purpose |
 //! | `inbox`, `shared` | the queues, and what the threads share |
 
+pub use archive::{Archive, Archived, Damage};
+pub use backup::Backup;
+pub use check::{Report, RuleReport, TopicReport};
 pub use error::StoreError;
+pub use import::{Import, ImportError};
 pub use journal::JournalDamage;
 pub use options::{Clock, Options, Sync, WhenFull};
 pub use shared::Sink;
 pub use stats::Stats;
 pub use store::{Opened, Store};
 
+mod archive;
+mod backup;
+mod check;
 mod db;
 mod directory;
 mod error;
 mod format;
+mod import;
 mod inbox;
 mod journal;
 mod options;
@@ -42,4 +54,6 @@ mod shared;
 mod stage;
 mod stats;
 mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod writer;

@@ -5,10 +5,12 @@ use std::{path::Path, sync::Arc, thread::JoinHandle};
 use murre_core::{
     ids::WorkerId,
     log::{Log, LogCommand, ReadCommand, ReadId, Start},
+    placement::Placement,
 };
 use parking_lot::Mutex;
 
 use crate::{
+    backup::{Backup, backup},
     error::StoreError,
     inbox::Inbox,
     journal::JournalDamage,
@@ -125,9 +127,23 @@ impl Store {
         db.flush().map_err(|error| self.shared.engine_error(error))
     }
 
+    /// Writes a copy of everything that was committed by now into a directory that is empty or isn't there yet, while
+    /// the store goes on. The copy is a store of its own, with a new epoch.
+    ///
+    /// # Errors
+    /// Where the directory isn't empty, or reading or writing failed; what was written then is no store.
+    pub fn backup(&self, target: impl AsRef<Path>) -> Result<Backup, StoreError> {
+        backup(&self.shared, target.as_ref())
+    }
+
     /// Names the run of positions.
     pub fn epoch(&self) -> &str {
         &self.shared.epoch
+    }
+
+    /// Which shard has which topics.
+    pub(crate) fn placement(&self) -> Placement {
+        self.shared.placement
     }
 
     fn reader(&self, id: ReadId) -> Option<&Inbox<ReadCommand>> {

@@ -43,6 +43,11 @@ impl Shard {
         self.segments.values()
     }
 
+    /// A closed segment.
+    pub(crate) fn segment(&self, first: u64) -> Option<&SegmentInfo> {
+        self.segments.get(&first)
+    }
+
     /// Puts a closed segment in its place.
     pub(crate) fn insert_segment(&mut self, segment: SegmentInfo) {
         self.remove_segment(segment.first);

@@ -9,3 +9,4 @@ mod deletion;
 mod history;
 mod model;
 mod restarts;
+mod tools;

@@ -1,0 +1,96 @@
+//! What an operator does with a store: check, back up, export, import.
+
+use murre_core::log::{KeepRules, ReadFrom};
+use murre_protocol::{Format, Position, Timestamp, packet::Message};
+use murre_store::{Archive, Import};
+use tempfile::TempDir;
+
+use crate::harness::{BEGINNING, Publish, World, files, keep_all, keep_last, options};
+
+const TOPICS: [&str; 3] = ["site/a", "site/b", "plant/x"];
+
+fn filled() -> World {
+    let mut world = World::new(options(&[keep_last("site/#", 1000), keep_all("plant/#")]));
+    world.publish(&[Publish::new("loose", "value").retained()]);
+    for batch in 0..20 {
+        world.publish_many(&TOPICS, batch * 99, 99);
+    }
+    world
+}
+
+#[test]
+fn check_says_what_is_kept_for_which_topics() {
+    let world = filled();
+    let keep = world.options.keep.clone();
+    let report = Archive::open(world.has_ended().path(), keep).unwrap().check();
+    assert!(report.is_good(), "{report:?}");
+    let rules: Vec<_> =
+        report.rules.iter().map(|rule| (rule.rule.map(|id| id.0), rule.topics, rule.records)).collect();
+    assert_eq!(rules, [(Some(0), 2, 1320), (Some(1), 1, 660), (None, 1, 1)]);
+    let topic = &report.topics["plant/x"];
+    assert!(topic.records == 660 && topic.first < topic.last && !topic.is_retained);
+    assert!(report.topics["loose"].is_retained);
+}
+
+#[test]
+fn check_finds_a_flipped_bit() {
+    let world = filled();
+    world.store().flush().unwrap();
+    let (dir, keep) = (world.has_ended(), KeepRules::default());
+    let blobs = files(dir.path()).into_iter().find(|file| file.to_string_lossy().contains("blobs/")).unwrap();
+    let mut bytes = std::fs::read(&blobs).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&blobs, bytes).unwrap();
+    let report = Archive::open(dir.path(), keep).unwrap().check();
+    assert_eq!((report.is_good(), report.damaged), (false, 1), "{:?}", report.damages);
+}
+
+#[test]
+fn a_backup_of_a_store_in_use_is_a_store() {
+    let mut world = filled();
+    let before = world.read("#", BEGINNING);
+    let target = TempDir::new().unwrap();
+    let backup = world.store().backup(target.path()).unwrap();
+    world.publish(&[Publish::new("site/a", "later")]);
+    let mut copy = World::at(target, world.options.clone());
+    assert_eq!(copy.read("#", BEGINNING), before);
+    assert!(copy.start().epoch == backup.epoch && backup.epoch != world.start().epoch);
+    assert_eq!(copy.values().len(), 4);
+    assert_eq!(copy.start().shards[0].intact, copy.start().shards[0].used);
+    let copy = copy.has_ended();
+    assert!(world.store().backup(copy.path()).unwrap_err().to_string().contains("is not empty"));
+}
+
+#[test]
+fn an_export_has_every_record_in_order() {
+    let mut world = filled();
+    let read = world.read("#", BEGINNING);
+    let archive = Archive::open(world.has_ended().path(), KeepRules::default()).unwrap();
+    let records: Vec<_> = archive.records(0).map(Result::unwrap).collect();
+    let exported: Vec<_> = records.iter().map(|record| (record.position, record.topic.clone())).collect();
+    assert_eq!(exported, read.into_iter().map(|got| (got.position, got.topic)).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_import_goes_behind_what_is_there() {
+    let mut world = World::new(options(&[keep_all("#")]));
+    world.publish(&[Publish::new("a", "first")]);
+    let (options, used) = (world.options.clone(), world.used.clone());
+    world.store.take().unwrap().close(used);
+    let mut import = Import::open(world.path(), options.clone()).unwrap();
+    for number in 0..3000 {
+        let payload = format!("imported {number}");
+        let time = Timestamp::from_millis(1_600_000_000_000 + number);
+        let (topic, payload) = ("a".into(), payload.as_bytes().into());
+        let position = Position::NONE;
+        import
+            .push(Message { topic, format: Format::Text, payload, time, position, options: None }, false)
+            .unwrap();
+    }
+    import.finish().unwrap();
+    let mut world = World::at(world.has_ended(), options);
+    assert_eq!(world.payloads("a", ReadFrom::LastN(1)), ["imported 2999"]);
+    assert_eq!(world.payloads("a", BEGINNING)[..2], ["first", "imported 0"]);
+    assert_eq!(world.start().shards[0].intact, 3001);
+}
