@@ -193,14 +193,29 @@ fn fill(path: &Path, messages: usize) -> World {
     let each = |bytes: u64| bytes / messages as u64;
     println!(
         "store/fill: {messages} messages of {} bytes in {:.1?}; on disk {} bytes each, and {} of journal; written \
-         {} bytes each",
+         {} bytes each; processor time each: {:.2} µs to commit, {:.2} µs in the engine's background",
         bytes / messages,
         since.elapsed(),
         each(stats.table_bytes),
         each(stats.journal_bytes),
         each(written() - written_before),
+        processor_us("store-writer") / messages as f64,
+        processor_us("fjall:worker") / messages as f64,
     );
     world
+}
+
+/// Microseconds that the threads of this name which are there have run.
+fn processor_us(name: &str) -> f64 {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let of_name = threads.filter(|thread| {
+        std::fs::read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+    });
+    let nanos = of_name.filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_ascii_whitespace().next()?.parse::<f64>().ok()
+    });
+    nanos.sum::<f64>() / 1_000.0
 }
 
 /// Bytes that this process has had written to disk.

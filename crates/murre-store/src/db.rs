@@ -26,7 +26,8 @@ const SMALL_MEMTABLE_BYTES: u64 = 8 << 20;
 const JOURNAL_BYTES_MAX: u64 = 128 << 20;
 /// Values of so many bytes are kept apart.
 const APART_BYTES: u32 = 1024;
-const ENGINE_THREADS: usize = 2;
+/// With more than one, the first spins for as long as another one is merging tables.
+const ENGINE_THREADS: usize = 1;
 /// The engine blocks a writer for as long as there are four such tables, even where the thread that would write
 /// them has died of an error; so nobody gets there.
 const UNWRITTEN_MAX: usize = 2;

@@ -54,6 +54,6 @@ mod shared;
 mod stage;
 mod stats;
 mod store;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(feature = "testing")]
 pub mod testing;
 mod writer;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fjall::{OwnedWriteBatch as WriteBatch, PersistMode};
 use murre_core::{
     ids::WorkerId,
     log::{KeepRules, LogEvent},
@@ -30,6 +31,9 @@ pub(crate) struct Shared {
     /// Held over what is written and the change in memory that belongs to it: by the writer for a commit, by the
     /// deletion for a bounded slice of work, and by nobody else.
     pub(crate) write_lock: Mutex<()>,
+    /// What the next commits do wrong.
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Mutex<std::collections::VecDeque<crate::testing::DiskFault>>,
     /// The engine; none while it is opened again after a failure.
     db: RwLock<Option<Arc<Db>>>,
 }
@@ -46,6 +50,8 @@ impl Shared {
             sink,
             floors: Mutex::default(),
             write_lock: Mutex::default(),
+            #[cfg(feature = "testing")]
+            faults: Mutex::default(),
             db: RwLock::new(Some(Arc::new(parts.db))),
         }
     }
@@ -63,6 +69,15 @@ impl Shared {
     /// Puts the engine back.
     pub(crate) fn put_db(&self, db: Arc<Db>) {
         *self.db.write() = Some(db);
+    }
+
+    /// Commits a batch of the engine; under test it may fail on purpose.
+    pub(crate) fn commit(&self, batch: WriteBatch, mode: PersistMode) -> Result<(), fjall::Error> {
+        #[cfg(feature = "testing")]
+        if let Some(fault) = self.faults.lock().pop_front() {
+            return fault.commit(batch);
+        }
+        batch.durability(Some(mode)).commit()
     }
 
     /// A shard.

@@ -28,7 +28,7 @@ use crate::{
 /// to know or to have ([`Store::stats`]). [`Store::close`] ends it in order; where
 /// it is just dropped, what was sent is still done, but the next start takes it for a crash.
 pub struct Store {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     writer: Arc<Inbox<Request>>,
     readers: Vec<Arc<Inbox<ReadCommand>>>,
     sweeper: Arc<Mutex<Sweeper>>,

@@ -1,12 +1,43 @@
-//! A log that fails on purpose, for tests of what stands on a log.
+//! A log that fails on purpose, for tests of what stands on a log, and a store whose disk does.
 
-use std::sync::Arc;
+use std::{io::ErrorKind, sync::Arc};
 
 use murre_core::{
     ids::WorkerId,
     log::{Log, LogBatch, LogCommand, LogEvent, LogRefusal},
 };
 use parking_lot::Mutex;
+
+use crate::store::Store;
+
+/// What goes wrong with a commit of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiskFault {
+    /// Nothing is written.
+    Write(ErrorKind),
+    /// It is written, but the sync fails: whether it will be there after a power failure, nobody knows.
+    Sync(ErrorKind),
+}
+
+impl DiskFault {
+    pub(crate) fn commit(self, batch: fjall::OwnedWriteBatch) -> Result<(), fjall::Error> {
+        let kind = match self {
+            Self::Write(kind) => kind,
+            Self::Sync(kind) => {
+                batch.durability(Some(fjall::PersistMode::Buffer)).commit()?;
+                kind
+            }
+        };
+        Err(fjall::Error::Io(kind.into()))
+    }
+}
+
+impl Store {
+    /// The next commits fail like this, one after the other.
+    pub fn fail_next(&self, faults: impl IntoIterator<Item = DiskFault>) {
+        self.shared.faults.lock().extend(faults);
+    }
+}
 
 /// What becomes of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

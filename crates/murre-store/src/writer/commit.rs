@@ -36,7 +36,7 @@ impl Writer {
         let Commit { batch, stages, entries, records, .. } = commit;
         if !batch.is_empty() {
             let mode = self.durability();
-            batch.durability(Some(mode)).commit()?;
+            shared.commit(batch, mode)?;
         }
         // what is written now can be seen, first by readers and then by who wrote it: whoever has the answer, and
         // reads, finds it

@@ -226,6 +226,16 @@ impl World {
         result.map(|()| positions)
     }
 
+    /// Publishes until the store takes it, as a client does that gets no acknowledgement.
+    pub fn publish_until_taken(&mut self, publish: &Publish) -> Position {
+        loop {
+            if let Ok(positions) = self.try_publish(std::slice::from_ref(publish)) {
+                break positions[0];
+            }
+            std::thread::yield_now();
+        }
+    }
+
     pub fn publish(&mut self, publishes: &[Publish]) -> Vec<Position> {
         self.try_publish(publishes).unwrap()
     }

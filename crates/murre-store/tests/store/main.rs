@@ -6,6 +6,7 @@ mod harness;
 
 mod damage;
 mod deletion;
+mod failures;
 mod history;
 mod model;
 mod restarts;
