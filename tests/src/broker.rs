@@ -24,7 +24,7 @@ pub struct Broker {
     address: SocketAddr,
     log: Arc<Mutex<String>>,
     // Removed when the broker is gone.
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Broker {
@@ -43,13 +43,24 @@ impl Broker {
         Self::launch(&[], file)
     }
 
+    /// Starts a broker with a configuration file and its store, in a folder that outlives it.
+    pub fn with_store(folder: &Path, file: &str) -> Self {
+        std::fs::write(folder.join("murre.toml"), file).expect("a file in the broker's folder");
+        Self::run(Shell::of_this_program().command().arg("--data").arg("store"), folder, None)
+    }
+
     fn launch(settings: &[(&str, &str)], file: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the broker");
+        let path = folder.path().to_owned();
         std::fs::write(folder.path().join("murre.toml"), file).expect("a file in the broker's folder");
-        let mut process = Shell::of_this_program()
-            .command()
-            .envs(settings.iter().map(|(key, value)| (variable(key), value)))
-            .current_dir(folder.path())
+        let mut command = Shell::of_this_program().command();
+        command.envs(settings.iter().map(|(key, value)| (variable(key), value)));
+        Self::run(&mut command, &path, Some(folder))
+    }
+
+    fn run(command: &mut Command, path: &Path, folder: Option<TempDir>) -> Self {
+        let mut process = command
+            .current_dir(path)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -90,6 +101,13 @@ impl Broker {
     /// The number of its process.
     pub fn process_id(&self) -> u32 {
         self.process.as_ref().expect("the broker runs").id()
+    }
+
+    /// Ends it at once, as a lack of memory or a `kill -9` does.
+    pub fn kill(mut self) {
+        let mut process = self.process.take().expect("the broker runs");
+        process.kill().expect("the broker runs");
+        process.wait().expect("the process can be waited for");
     }
 
     /// Asks it to stop, as a service manager does.

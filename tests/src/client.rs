@@ -85,6 +85,17 @@ impl Client {
         self.poll().unwrap_or_else(|| panic!("the connection ended: {:?}", self.ending))
     }
 
+    /// The next packet; none when the connection has ended, however.
+    pub fn packet_or_end(&mut self) -> Option<Packet> {
+        self.poll()
+    }
+
+    /// Sends several packets in one message; false when the connection has ended.
+    pub fn try_send_all(&mut self, packets: &[Packet]) -> bool {
+        let bytes: Vec<u8> = packets.iter().flat_map(Packet::encode).collect();
+        self.socket.send(WebSocketMessage::binary(bytes)).is_ok()
+    }
+
     /// The next packet, which has to be of this type.
     pub fn expect(&mut self, kind: Kind) -> Packet {
         let packet = self.packet();

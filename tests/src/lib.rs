@@ -36,7 +36,7 @@ use std::time::Duration;
 pub use broker::Broker;
 pub use client::Client;
 pub use frame::Frame;
-pub use packet::{Kind, Message, Packet};
+pub use packet::{Kind, Message, Packet, value};
 pub use raw::RawSocket;
 pub use serde_json::json;
 

@@ -25,10 +25,10 @@ pub(crate) fn start(log: &Log) -> Result<(), Failure> {
     started.map_err(Failure::failed)
 }
 
-/// At the usual level the web server's own messages would hide the broker's; whoever asks for more gets all.
+/// At the usual level the web server's and the storage engine's own messages would hide the broker's; whoever asks for more gets all.
 fn directives(level: &str) -> &str {
     match level.trim() {
-        "info" => "info,actix_server=warn",
+        "info" => "info,actix_server=warn,fjall=warn,lsm_tree=warn",
         level => level,
     }
 }

@@ -201,7 +201,7 @@ fn a_signal_ends_the_broker_with_exit_code_0() {
 }
 
 #[test]
-fn a_folder_that_is_not_used_yet_is_said_so() {
+fn the_folder_of_the_store_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::cargo_bin("murre").unwrap();
     command
@@ -210,7 +210,7 @@ fn a_folder_that_is_not_used_yet_is_said_so() {
         .stdout(Stdio::piped());
     let mut process = command.spawn().unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let said = lines.by_ref().any(|line| line.contains("nothing is kept in d yet"));
+    let said = lines.by_ref().any(|line| line.contains("the store is in d"));
     signal_to(&process, "-TERM");
     process.wait().unwrap();
     assert!(said);

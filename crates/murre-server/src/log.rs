@@ -4,27 +4,108 @@ use std::sync::Arc;
 
 use murre_core::{
     ids::WorkerId,
-    log::{KeepRules, Log, LogCommand, LogEvent, MemoryLog},
+    log::{KeepRules, Log, LogCommand, LogEvent, MemoryLog, Start},
+    placement::SHARDS_DEFAULT,
 };
+use murre_store::{Opened, Options, Stats, Store, StoreError, WhenFull};
 use parking_lot::Mutex;
 
-use crate::clock::Clock;
+use crate::{
+    clock::Clock,
+    config::{self, Config, SyncMode},
+};
 
 /// Where a log's answers go.
 pub(crate) type Sink = Box<dyn Fn(WorkerId, LogEvent) + Send + Sync>;
+
+/// A log, in memory or on disk.
+pub(crate) enum AnyLog {
+    Memory(Box<InMemory>),
+    Disk(Box<Store>),
+}
+
+/// What a log was found to hold when the process began.
+pub(crate) struct Begun {
+    pub(crate) log: AnyLog,
+    /// Names the run of positions; none where it is new with each process.
+    pub(crate) start: Option<Start>,
+}
+
+/// Opens the log that a configuration asks for.
+///
+/// # Errors
+/// The store can't be opened.
+pub(crate) fn open(
+    config: &Config,
+    rules: &Arc<KeepRules>,
+    workers: usize,
+    clock: Clock,
+    sink: Sink,
+) -> Result<Begun, StoreError> {
+    let store = &config.store;
+    let Some(path) = &store.path else {
+        let log = MemoryLog::new(SHARDS_DEFAULT, rules.clone(), store.memory_bytes_max as u64);
+        let log = AnyLog::Memory(Box::new(InMemory { log: Mutex::new(log), clock, sink }));
+        return Ok(Begun { log, start: None });
+    };
+    let options = Options {
+        sync: match store.sync {
+            SyncMode::Always => murre_store::Sync::Always,
+            SyncMode::Interval => murre_store::Sync::Interval(store.sync_interval),
+            SyncMode::Never => murre_store::Sync::Never,
+        },
+        keep: KeepRules::clone(rules),
+        bytes_max: store.bytes_max.map(|bytes| bytes as u64),
+        when_full: match store.when_full {
+            config::WhenFull::Refuse => WhenFull::Refuse,
+            config::WhenFull::DropOldest => WhenFull::DropOldest,
+        },
+        workers: workers as u8,
+        ..Options::default()
+    };
+    let (log, Opened { start, journal, damaged }) = Store::open(path, options, sink)?;
+    for damage in &journal {
+        tracing::warn!("{}: {damage:?}", path.display());
+    }
+    if damaged > 0 {
+        tracing::error!(
+            "{}: {damaged} records or entries could not be read; the rest is there",
+            path.display()
+        );
+    }
+    Ok(Begun { log: AnyLog::Disk(Box::new(log)), start: Some(start) })
+}
+
+impl AnyLog {
+    /// Takes a command.
+    pub(crate) fn send(&self, command: LogCommand) {
+        match self {
+            Self::Memory(log) => log.send(command),
+            Self::Disk(store) => store.send(command),
+        }
+    }
+
+    /// What the store has counted, where there is one.
+    pub(crate) fn stats(&self) -> Option<Stats> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Disk(store) => Some(store.stats()),
+        }
+    }
+
+    /// Ends it in order: what was sent is done, and the next start knows that nothing is missing.
+    pub(crate) fn close(self, used: Vec<u64>) {
+        if let Self::Disk(store) = self {
+            store.close(used);
+        }
+    }
+}
 
 /// A log in memory, for all workers.
 pub(crate) struct InMemory {
     log: Mutex<MemoryLog>,
     clock: Clock,
     sink: Sink,
-}
-
-impl InMemory {
-    /// An empty log that holds at most `bytes_max` bytes.
-    pub(crate) fn new(shards: u8, rules: Arc<KeepRules>, bytes_max: u64, clock: Clock, sink: Sink) -> Self {
-        Self { log: Mutex::new(MemoryLog::new(shards, rules, bytes_max)), clock, sink }
-    }
 }
 
 impl Log for InMemory {
@@ -35,4 +116,43 @@ impl Log for InMemory {
             (self.sink)(worker, event);
         }
     }
+}
+
+/// The store's counters, as [`Process::counters`](crate::process::Process::counters) gives them.
+pub(crate) fn counters(stats: &Stats) -> [(&'static str, &'static str, &'static str, u64); 18] {
+    [
+        ("store_records", "gauge", " Records in the log, also those that wait to be deleted.", stats.records),
+        ("store_record_bytes", "gauge", " Bytes of these records, before compression.", stats.record_bytes),
+        ("store_table_bytes", "gauge", " Bytes on disk without the journal.", stats.table_bytes),
+        ("store_journal_bytes", "gauge", " Bytes of the journal.", stats.journal_bytes),
+        ("store_topics", "gauge", " Topics that the store knows.", stats.topics),
+        ("store_queue_bytes", "gauge", " Bytes of batches that wait to be committed.", stats.queue_bytes),
+        ("store_commits", "counter", " Commits; each has all batches that waited.", stats.commits),
+        ("store_committed", "counter", " Records that were committed.", stats.committed),
+        ("store_syncs", "counter", " Syncs.", stats.syncs),
+        ("store_failures", "counter", " Writes and syncs that failed.", stats.failures),
+        ("store_refused", "counter", " Batches that were refused for whatever reason.", stats.refused),
+        (
+            "store_reopened",
+            "counter",
+            " Times that the store was opened again after a failure.",
+            stats.reopened,
+        ),
+        ("store_damaged", "counter", " Records and blocks that could not be read.", stats.damaged),
+        ("store_slices", "counter", " Slices that were read.", stats.slices),
+        ("store_read", "counter", " Messages that were read.", stats.read),
+        (
+            "store_segments_dropped",
+            "counter",
+            " Segments that were deleted as a whole.",
+            stats.segments_dropped,
+        ),
+        (
+            "store_segments_rewritten",
+            "counter",
+            " Segments that were written anew.",
+            stats.segments_rewritten,
+        ),
+        ("store_records_dropped", "counter", " Records that were deleted.", stats.records_dropped),
+    ]
 }

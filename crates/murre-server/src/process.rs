@@ -4,8 +4,8 @@ use std::{
     collections::hash_map::RandomState,
     hash::BuildHasher,
     sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -19,15 +19,19 @@ use murre_core::{
     hub::{Hub, HubSetup, Identity},
     ids::WorkerId,
     limits::Limits,
-    log::{KeepRules, Log, LogCommand},
+    log::{KeepRules, LogCommand, ShardStart, Start},
     placement::{Placement, SHARDS_DEFAULT},
     shard,
     worker::Worker,
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::{
-    clock::Clock, config::Config, log::InMemory, websocket::AllowedOrigins, websocket::origin::OwnHost,
+    clock::Clock,
+    config::Config,
+    log::{self, AnyLog, Begun, Sink},
+    websocket::AllowedOrigins,
+    websocket::origin::OwnHost,
 };
 
 /// A broker's shared parts. Workers register here as their threads start.
@@ -44,7 +48,12 @@ pub(crate) struct Process {
     registering: Mutex<Vec<(WorkerId, WorkerAddress, ArbiterHandle)>>,
     workers: OnceLock<(Directory, Vec<ArbiterHandle>)>,
     rules: Arc<KeepRules>,
-    log: OnceLock<Box<dyn Log>>,
+    /// None once it is closed.
+    log: RwLock<Option<AnyLog>>,
+    /// By shard: the greatest offset that was used.
+    used: Arc<[AtomicU64]>,
+    /// What the log held of the shards whose workers have not started.
+    starts: Mutex<Vec<(u8, ShardStart)>>,
     stopping: AtomicBool,
     incomplete: AtomicBool,
 }
@@ -58,17 +67,25 @@ impl Process {
     ) -> Result<Arc<Self>, crate::ServeError> {
         let origins = AllowedOrigins::own(own_host).and_listed(&config.server.origins);
         let origins = origins.map_err(|why| crate::ServeError::Origins(why.to_string()))?;
-        let placement = Placement { shards: SHARDS_DEFAULT, workers: workers as u8, seed: random() };
-        let identity = Identity {
+        let (rules, clock) = (Arc::new(config.keep_rules()), Clock::start());
+        let own: Arc<OnceLock<Weak<Self>>> = Arc::default();
+        let Begun { log, start } = log::open(&config, &rules, workers, clock, sink(own.clone()))?;
+        let durable = start.is_some();
+        let start = start.unwrap_or_else(|| Start {
             epoch: format!("{:016x}", random()),
+            seed: random(),
+            shards: (0..SHARDS_DEFAULT).map(|_| ShardStart::default()).collect(),
+        });
+        let shards = start.shards.len() as u8;
+        let placement = Placement { shards, workers: workers as u8, seed: start.seed };
+        let identity = Identity {
+            epoch: start.epoch,
             server: concat!("murre/", env!("CARGO_PKG_VERSION")).to_owned(),
             seed: random(),
-            durable: false,
+            durable,
         };
-        let (rules, clock) = (Arc::new(config.keep_rules()), Clock::start());
-        let memory_bytes_max = config.store.memory_bytes_max as u64;
         let process = Arc::new(Self {
-            limits: Arc::new(limits(&config, workers)),
+            limits: Arc::new(limits(&config, workers, shards)),
             clock,
             origins,
             placement,
@@ -78,29 +95,30 @@ impl Process {
             started: AtomicUsize::new(0),
             registering: Mutex::default(),
             workers: OnceLock::new(),
-            rules: rules.clone(),
-            log: OnceLock::new(),
+            rules,
+            log: RwLock::new(Some(log)),
+            used: start.shards.iter().map(|shard| AtomicU64::new(shard.used)).collect(),
+            starts: Mutex::new(if durable { (0..).zip(start.shards).collect() } else { Vec::new() }),
             stopping: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
             config,
         });
-        let weak = Arc::downgrade(&process);
-        let sink = Box::new(move |worker, event| {
-            if let Some(process) = weak.upgrade()
-                && let Some(workers) = process.workers()
-            {
-                workers.send(worker, Input::Engine(EngineInput::Log(event)));
-            }
-        });
-        let log = InMemory::new(placement.shards, rules, memory_bytes_max, clock, sink);
-        let _ = process.log.set(Box::new(log));
+        let _ = own.set(Arc::downgrade(&process));
         Ok(process)
     }
 
     /// Hands a command to the log.
     pub(crate) fn log(&self, command: LogCommand) {
-        if let Some(log) = self.log.get() {
+        if let Some(log) = self.log.read().as_ref() {
             log.send(command);
+        }
+    }
+
+    /// Ends the log in order. Nothing may be published any more.
+    pub(crate) fn close_log(&self) {
+        let log = self.log.write().take();
+        if let Some(log) = log {
+            log.close(self.used.iter().map(|used| used.load(SeqCst)).collect());
         }
     }
 
@@ -120,13 +138,22 @@ impl Process {
             limits: limits.clone(),
             counters: counters.clone(),
             directory: self.clients.clone(),
-            log: LogSetup {
-                queue_max: self.config.store.queue_max.div_ceil(self.counters.len()),
-                ..LogSetup::in_memory(self.rules.clone())
-            },
+            log: self.log_setup(worker),
         });
         let identity = self.identity.clone();
         Worker::new(worker, Hub::new(HubSetup { worker, placement, limits, identity, counters }), engine)
+    }
+
+    fn log_setup(&self, worker: WorkerId) -> LogSetup {
+        let own = |shard: u8| self.placement.worker(shard) == worker;
+        let starts = self.starts.lock().extract_if(.., |(shard, _)| own(*shard)).collect();
+        LogSetup {
+            rules: self.rules.clone(),
+            outlives: self.identity.durable,
+            queue_max: self.config.store.queue_max.div_ceil(self.counters.len()),
+            starts,
+            used: self.used.clone(),
+        }
     }
 
     /// A worker can be sent to. When the last one registers, all can.
@@ -198,6 +225,9 @@ impl Process {
             }
         }
         sums.push(("clients", "gauge", " Client ids that are online.", self.clients.len() as u64));
+        if let Some(stats) = self.log.read().as_ref().and_then(AnyLog::stats) {
+            sums.extend(log::counters(&stats));
+        }
         sums
     }
 
@@ -207,10 +237,21 @@ impl Process {
     }
 }
 
+/// Takes the log's answers to the workers.
+fn sink(process: Arc<OnceLock<Weak<Process>>>) -> Sink {
+    Box::new(move |worker, event| {
+        if let Some(process) = process.get().and_then(Weak::upgrade)
+            && let Some(workers) = process.workers()
+        {
+            workers.send(worker, Input::Engine(EngineInput::Log(event)));
+        }
+    })
+}
+
 /// The core's limits, with what is bounded in all shared out to workers and shards.
-fn limits(config: &Config, workers: usize) -> Limits {
+fn limits(config: &Config, workers: usize, shards: u8) -> Limits {
     let limits = &config.limits;
-    let shards = usize::from(SHARDS_DEFAULT);
+    let shards = usize::from(shards);
     Limits {
         max_packet: limits.max_packet,
         max_message: limits.max_message,

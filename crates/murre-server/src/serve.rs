@@ -53,6 +53,9 @@ pub enum ServeError {
         /// What.
         String,
     ),
+    /// The store can't be opened.
+    #[error(transparent)]
+    Store(#[from] murre_store::StoreError),
     /// A number of workers that a broker can't have.
     #[error("a broker can't have {0} workers; make it for 1 to 64, as many as the server has threads")]
     Workers(
@@ -131,7 +134,10 @@ pub fn start(config: Config) -> Result<Running, ServeError> {
         system.block_on(async move {
             let server = serve(&served, listener, workers)?;
             let _ = started.send(server.handle());
-            server.await
+            let ended = server.await;
+            // the workers' threads have ended: nothing is published any more
+            served.close_log();
+            ended
         })
     })?;
     let Ok(server) = has_started.recv() else {

@@ -21,7 +21,7 @@
 //! | `archive`, `check` | a store that no broker has open: every record, every checksum |
 //! | `import` | messages put into a store that no broker has open |
 //! | `backup` | a copy of a store that is in use |
-//! | [`testing`] | a log that fails on purpose |
+//! | `testing` | a log that fails on purpose |
 //! | `inbox`, `shared` | the queues, and what the threads share |
 
 pub use archive::{Archive, Archived, Damage};

@@ -12,6 +12,7 @@ use crate::{configuration::Flags, failure::Failure, logging, output::Output};
 Examples:
   murre serve
   murre serve --bind 0.0.0.0:8080 --log debug
+  murre serve --data ./murre-data
   murre serve --config /etc/murre.toml
   MURRE__SERVER__BIND=0.0.0.0:8080 murre serve
 
@@ -29,9 +30,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let config = args.flags.load()?.config;
     logging::start(&config.log)?;
-    let note = not_kept(&config);
-    murre_server::run(config, |running| say(&started(running.address(), note.as_deref())))
-        .map_err(Failure::failed)
+    let kept = kept(&config);
+    murre_server::run(config, |running| say(&started(running.address(), &kept))).map_err(Failure::failed)
 }
 
 /// Says it on standard output. A broker goes on also where nobody listens there.
@@ -40,19 +40,19 @@ fn say(line: &str) {
     let _ = output.line(line).and_then(|()| output.flush());
 }
 
-fn started(address: SocketAddr, note: Option<&str>) -> String {
+fn started(address: SocketAddr, kept: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let line = format!("murre {version} listening on http://{address} (devices: ws://{address}/ws)");
-    match note {
-        Some(note) => format!("{line}\n{note}"),
-        None => line,
-    }
+    format!("murre {version} listening on http://{address} (devices: ws://{address}/ws)\n{kept}")
 }
 
-/// What has to be said about the folder that was asked for.
-fn not_kept(config: &Config) -> Option<String> {
-    let path = config.store.path.as_ref()?;
-    Some(format!("nothing is kept in {} yet: this version has everything in memory", path.display()))
+/// Says where things are kept.
+fn kept(config: &Config) -> String {
+    match &config.store.path {
+        Some(path) => format!("the store is in {}", path.display()),
+        None => {
+            "everything is in memory, and gone when the broker stops; --data DIR keeps it on disk".to_owned()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -60,14 +60,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_says_where_and_that_a_folder_is_not_used_yet() {
+    fn the_first_lines_say_where_it_is_and_where_things_are_kept() {
         let mut config = Config::default();
-        assert_eq!(not_kept(&config), None);
+        let lines = started(config.server.bind, &kept(&config));
+        assert!(lines.contains("ws://127.0.0.1:8080/ws") && lines.contains("in memory"), "{lines}");
         config.store.path = Some("data".into());
-        let line = started(config.server.bind, not_kept(&config).as_deref());
-        assert!(
-            line.contains("ws://127.0.0.1:8080/ws") && line.contains("nothing is kept in data yet"),
-            "{line}"
-        );
+        assert!(kept(&config).ends_with("in data"));
     }
 }

@@ -1,5 +1,7 @@
 //! What follows from the log's answers, and what goes out to it at the end of each batch of publishes.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use murre_protocol::{Code, Position};
 use smallvec::SmallVec;
 
@@ -24,6 +26,9 @@ impl Embedded {
         self.tell_pressed(out);
         let worker = self.worker;
         for shard in &mut self.shards {
+            if let Some(used) = self.logging.used.get(usize::from(shard.number())) {
+                used.store(shard.position().offset(), Relaxed);
+            }
             if let Some(end) = shard.wants_offsets() {
                 out.log.push(LogCommand::Reserve { worker, shard: shard.number(), end });
             }

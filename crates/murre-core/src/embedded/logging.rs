@@ -1,6 +1,9 @@
 //! What a worker's shards hand to the log, and what waits for its commits.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use murre_protocol::{
     ClientId, Codec, Format, Position, Timestamp,
@@ -38,12 +41,14 @@ pub struct LogSetup {
     pub queue_max: usize,
     /// What the worker's shards held.
     pub starts: Vec<(u8, crate::log::ShardStart)>,
+    /// By shard, for all to see: the greatest offset that was used, so that a store can be closed with it.
+    pub used: Arc<[AtomicU64]>,
 }
 
 impl LogSetup {
     /// A log in memory that is empty.
     pub fn in_memory(rules: Arc<KeepRules>) -> Self {
-        Self { rules, outlives: false, queue_max: 64 << 20, starts: Vec::new() }
+        Self { rules, outlives: false, queue_max: 64 << 20, starts: Vec::new(), used: Arc::new([]) }
     }
 }
 
@@ -68,6 +73,7 @@ pub(super) struct Logging {
     queued: VecDeque<Queued>,
     queued_bytes: usize,
     pub(super) tail: Tail,
+    pub(super) used: Arc<[AtomicU64]>,
     scratch: Vec<u8>,
 }
 
@@ -115,6 +121,7 @@ impl Logging {
             queued: VecDeque::new(),
             queued_bytes: 0,
             tail: Tail::new(shards),
+            used: setup.used,
             scratch: Vec::new(),
         }
     }

@@ -9,7 +9,7 @@ use serde::{
     de::{Error, SeqAccess, Visitor},
 };
 
-use super::sections::LogFormat;
+use super::sections::{LogFormat, SyncMode, WhenFull};
 
 const A_DURATION: &str = "a duration with its unit, such as 500ms, 10s, 5m or 1h30m";
 const A_SIZE: &str = "a size with its unit, such as 512 B, 64 KiB or 1 MiB";
@@ -19,6 +19,8 @@ const A_LIST: &str =
     "a list of texts, such as [\"https://dashboard.example\"]; in a variable, parted by commas";
 const AN_ADDRESS: &str = "an IP address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080";
 const A_LOG_FORMAT: &str = "text or json";
+const A_SYNC: &str = "always, interval or never";
+const A_WHEN_FULL: &str = "refuse or drop_oldest";
 
 /// `Duration` as text: `10s`, `1h 30m`.
 pub(super) mod duration {
@@ -71,15 +73,21 @@ pub(super) mod some_duration {
 pub(super) mod some_size {
     use super::*;
 
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Size(#[serde(with = "size")] usize);
+
     pub(in super::super) fn serialize<S: serde::Serializer>(
         value: &Option<usize>,
         s: S,
     ) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&value.map(show_size).unwrap_or_default())
+        match value {
+            Some(bytes) => s.serialize_str(&show_size(*bytes)),
+            None => s.serialize_none(),
+        }
     }
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<usize>, D::Error> {
-        size::deserialize(d).map(Some)
+        Ok(<Option<Size> as serde::Deserialize>::deserialize(d)?.map(|size| size.0))
     }
 }
 
@@ -97,6 +105,29 @@ pub(super) fn log_format<'de, D: Deserializer<'de>>(d: D) -> Result<LogFormat, D
         parse: |text| match text {
             "text" => Some(LogFormat::Text),
             "json" => Some(LogFormat::Json),
+            _ => None,
+        },
+    })
+}
+
+pub(super) fn sync<'de, D: Deserializer<'de>>(d: D) -> Result<SyncMode, D::Error> {
+    d.deserialize_any(Text {
+        expected: A_SYNC,
+        parse: |text| match text {
+            "always" => Some(SyncMode::Always),
+            "interval" => Some(SyncMode::Interval),
+            "never" => Some(SyncMode::Never),
+            _ => None,
+        },
+    })
+}
+
+pub(super) fn when_full<'de, D: Deserializer<'de>>(d: D) -> Result<WhenFull, D::Error> {
+    d.deserialize_any(Text {
+        expected: A_WHEN_FULL,
+        parse: |text| match text {
+            "refuse" => Some(WhenFull::Refuse),
+            "drop_oldest" => Some(WhenFull::DropOldest),
             _ => None,
         },
     })

@@ -105,6 +105,18 @@ pub struct Keep {
 pub struct Store {
     /// The folder; none: in memory.
     pub path: Option<PathBuf>,
+    /// When what was written is synced to the disk.
+    #[serde(deserialize_with = "human::sync")]
+    pub sync: SyncMode,
+    /// How often, with `sync = "interval"`; 1 ms to 1 h.
+    #[serde(with = "human::duration")]
+    pub sync_interval: Duration,
+    /// Bytes that the log may have on disk; none: as many as the disk has. At least 64 MiB.
+    #[serde(default, with = "human::some_size")]
+    pub bytes_max: Option<usize>,
+    /// What happens when they are reached.
+    #[serde(deserialize_with = "human::when_full")]
+    pub when_full: WhenFull,
     /// Bytes of history that are kept in memory where there is no folder; past it the oldest messages go. At least
     /// 1 MiB.
     #[serde(with = "human::size")]
@@ -117,8 +129,42 @@ pub struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { path: None, memory_bytes_max: 256 * MIB, queue_max: 64 * MIB }
+        Self {
+            path: None,
+            sync: SyncMode::default(),
+            sync_interval: Duration::from_secs(1),
+            bytes_max: None,
+            when_full: WhenFull::default(),
+            memory_bytes_max: 256 * MIB,
+            queue_max: 64 * MIB,
+        }
     }
+}
+
+/// When what was written is synced to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SyncMode {
+    /// Before it is acknowledged: it survives a power failure.
+    #[default]
+    Always,
+    /// Every `sync_interval`. It survives the death of the process.
+    Interval,
+    /// When the operating system likes. It survives the death of the process.
+    Never,
+}
+
+/// What happens when a store holds as many bytes as it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// Acknowledged publishes to durable topics are refused with 4429.
+    #[default]
+    Refuse,
+    /// The oldest messages go.
+    DropOldest,
 }
 
 /// `[session]`: what holds for each client's session.

@@ -207,8 +207,9 @@ fn the_example_file_says_every_key_with_its_default() {
         .map(|setting| setting.key.as_str())
         .collect();
     assert_eq!(missing, BTreeSet::new());
-    // The one key without a default is shown with an example.
+    // The keys without a default are shown with an example.
     assert!(loaded.config.store.path.take().is_some());
+    assert!(loaded.config.store.bytes_max.take().is_some());
     assert_eq!(loaded.config, Config::default());
 }
 

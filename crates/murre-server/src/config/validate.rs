@@ -88,6 +88,15 @@ impl Check<'_> {
     fn store(&self, config: &Config) -> Result<(), ConfigError> {
         let store = &config.store;
         self.within("store.memory_bytes_max", store.memory_bytes_max, MIB..=1024 * GIB, show_size)?;
+        self.within(
+            "store.sync_interval",
+            store.sync_interval,
+            Duration::from_millis(1)..=HOUR,
+            show_duration,
+        )?;
+        if let Some(bytes) = store.bytes_max {
+            self.within("store.bytes_max", bytes, 64 * MIB..=usize::MAX >> 1, show_size)?;
+        }
         self.within("store.queue_max", store.queue_max, MIB..=64 * GIB, show_size)?;
         match &store.path {
             Some(path) if path.as_os_str().is_empty() => Err(self.refuse(

@@ -112,6 +112,9 @@ fn read_meta(path: &Path, db: &Db) -> Result<Meta, StoreError> {
     Ok(Meta { epoch, seed: u64::from_le_bytes(seed), shards })
 }
 
+/// Offsets that are reserved when a store is opened. A crash wastes them; there are enough for half a million crashes.
+const RESERVED_AT_START: u64 = 1 << 26;
+
 /// What the engine is told, and marks on disk that the store is open: should the process die, the next start knows.
 pub(crate) fn start(
     path: &Path,
@@ -140,7 +143,8 @@ pub(crate) fn start(
             // whose batches these were can't be told
             entry.crashed = entry.crashed.max(start.used);
         }
-        start.reserved = entry.reserved.max(start.used);
+        // so that the first messages don't wait for an answer
+        start.reserved = start.used + RESERVED_AT_START;
         (entry.reserved, entry.closed) = (start.reserved, None);
         batch.insert(&parts.db.meta, keys::shard(shard.number), entry.encode());
         shards.push(start);

@@ -124,7 +124,7 @@ fn damaged_tables_are_reported_and_the_rest_is_read() {
     fs::write(&blobs, bytes).unwrap();
     let mut world = World::at(dir, options(&[keep_all("#")]));
     let (read, lost) = world.read_slices(0, "#", BEGINNING, 10_000);
-    assert_eq!(lost, Some(Lost::Damaged));
+    assert!(matches!(lost, Some(Lost::Damaged | Lost::Crash)), "{lost:?}");
     assert!(read.len() < whole.len() && read.len() > whole.len() / 2, "{}", read.len());
     assert!(read.iter().all(|got| whole.contains(got)));
     assert!(world.store().stats().damaged > 0);

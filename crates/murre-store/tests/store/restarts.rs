@@ -27,17 +27,19 @@ fn a_close_in_order_wastes_no_offset() {
     world.publish_many(&["a"], 0, 5);
     let world = world.restart();
     let shard = &world.start().shards[0];
-    assert_eq!((shard.used, shard.intact, shard.reserved), (5, 5, 1000));
+    assert_eq!((shard.used, shard.intact), (5, 5));
+    assert!(shard.reserved > 1000, "the first messages don't wait for an answer");
 }
 
 #[test]
 fn a_crash_gives_no_offset_out_again() {
     let mut world = World::new(options(&[keep_all("#")]));
-    reserve(&world, 1000);
+    let reserved = world.start().shards[0].reserved;
+    reserve(&world, reserved + 1000);
     world.publish_many(&["a"], 0, 5);
     let world = world.killed();
     let shard = &world.start().shards[0];
-    assert_eq!((shard.used, shard.intact), (1000, 5));
+    assert_eq!((shard.used, shard.intact), (reserved + 1000, 5));
 }
 
 #[test]

@@ -1,106 +1,168 @@
 //! Reading one shard's records back.
 
-use std::ops::Bound::{Excluded, Unbounded};
-
-use hashbrown::HashMap;
-use murre_protocol::{Timestamp, TopicFilter, TopicName};
-
-use super::shard::{MemoryShard, Stored};
-use crate::{
-    batch::MessageBatch,
-    log::{KeepRules, Lost, ReadFrom, ReadId, ReadRequest, ReadSlice},
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    ops::Bound::{Excluded, Unbounded},
 };
 
-/// Records that one slice looks at, so that a filter that matches little does not hold everything up.
-const SCAN_MAX: usize = 65_536;
+use murre_protocol::{Timestamp, TopicFilter, TopicName};
+
+use super::{
+    books::Books,
+    shard::{Shard, Stored},
+    topic::{Gone, Topic},
+};
+use crate::{
+    batch::MessageBatch,
+    log::{Lost, ReadFrom, ReadId, ReadRequest, ReadSlice},
+};
+
+/// So many topics are merged record by record; for more, the shard's records are looked through in order. Few in
+/// tests, so that these go both ways.
+const MERGED_MAX: usize = if cfg!(test) { 2 } else { 64 };
 
 /// A read under way.
 #[derive(Debug)]
 pub(super) struct Read {
     filter: TopicFilter<'static>,
     from: ReadFrom,
+    /// What matches, by number.
+    topics: Vec<Wanted>,
+    /// Topics below this number were looked at.
+    topics_seen: u64,
     reached: u64,
-    /// Of the newest messages of each topic: the first one that is wanted.
-    firsts: HashMap<Box<str>, u64>,
-    /// What is missing is said once.
+    /// Said once.
     lost: Option<Lost>,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    topic: u64,
+    /// The first offset that is wanted.
+    from: u64,
+}
+
 impl Read {
-    pub(super) fn open(shard: &MemoryShard, request: &ReadRequest) -> Self {
-        let filter = request.filter.clone();
-        let matches = |name: &str| TopicName::parse(name).is_ok_and(|name| filter.matches(&name));
-        let (mut firsts, mut lost) = (HashMap::new(), None);
-        for (name, topic) in shard.topics.iter().filter(|(name, _)| matches(name)) {
-            match request.from {
-                ReadFrom::LastN(n) => {
-                    let skipped = topic.held.len().saturating_sub(usize::try_from(n).unwrap_or(usize::MAX));
-                    let first = topic.held.get(skipped).copied().unwrap_or(shard.last + 1);
-                    firsts.insert((&**name).into(), first);
+    pub(super) fn open(shard: &Shard, request: &ReadRequest) -> Self {
+        let mut read = Self {
+            filter: request.filter.clone(),
+            from: request.from,
+            topics: Vec::new(),
+            topics_seen: 0,
+            reached: 0,
+            lost: None,
+        };
+        read.find_topics(shard);
+        match request.from {
+            ReadFrom::LastN(n) => {
+                for wanted in &mut read.topics {
+                    wanted.from = shard.topics.get(&wanted.topic).map_or(0, |topic| topic.newest_from(n));
                 }
-                ReadFrom::After(position) => {
-                    let gone = topic.gone.filter(|(offset, _)| *offset > position.offset());
-                    lost = lost.or(gone.map(|(_, why)| why));
-                }
-                ReadFrom::Since(_) => {}
+                // topics that come later lie behind all that is there
+                let first = read.topics.iter().map(|wanted| wanted.from).min();
+                read.reached = first.map_or(shard.last, |first| first.saturating_sub(1).min(shard.last));
+            }
+            ReadFrom::Since(_) => {}
+            ReadFrom::After(position) => {
+                read.reached = position.offset();
+                let gone = read.topics.iter().filter_map(|wanted| shard.topics.get(&wanted.topic)?.gone);
+                let last = gone.fold(shard.forgotten, |last, gone| Gone::later(last, Some(gone)));
+                read.lost = last.filter(|gone| gone.offset > position.offset()).map(|gone| gone.why);
             }
         }
-        let reached = match request.from {
-            ReadFrom::After(position) => {
-                let forgotten = shard.forgotten.filter(|(offset, _)| *offset > position.offset());
-                lost = lost.or(forgotten.map(|(_, why)| why));
-                position.offset()
-            }
-            // topics that come later lie behind all that is there
-            ReadFrom::LastN(_) => firsts.values().copied().min().unwrap_or(shard.last + 1) - 1,
-            ReadFrom::Since(_) => 0,
-        };
-        Self { filter, from: request.from, reached, firsts, lost }
+        read
     }
 
+    /// The next slice.
     pub(super) fn slice(
         &mut self,
         id: ReadId,
         now: Timestamp,
-        rules: &KeepRules,
-        shard: &MemoryShard,
+        shard: &Shard,
+        books: &Books,
         bytes: usize,
     ) -> ReadSlice {
+        self.find_topics(shard);
         let mut messages = MessageBatch::new(id.worker);
-        let mut at_end = true;
-        let records = shard.records.range((Excluded(self.reached), Unbounded));
-        for (looked, (offset, record)) in records.enumerate() {
-            if messages.len() >= bytes.max(1) || looked >= SCAN_MAX {
-                at_end = false;
-                break;
-            }
-            self.reached = *offset;
-            if !record.is_expired(now) && self.wants(*offset, record, rules, shard) {
-                messages.push_encoded(record.hash, 0, record.has_options, &record.tail);
-            }
-        }
-        if at_end {
-            self.reached = self.reached.max(shard.last);
-        }
-        ReadSlice { id, messages, reached: self.reached, at_end, lost: self.lost.take() }
+        let wants = |record: &Stored, topic: &Topic| {
+            !record.is_expired(now)
+                && match self.from {
+                    ReadFrom::LastN(_) => record.held,
+                    ReadFrom::Since(time) => record.held && record.time >= time,
+                    ReadFrom::After(_) => !books.is_aged(topic.rule, record.time, now),
+                }
+        };
+        let left = if self.topics.len() <= MERGED_MAX {
+            fill(&mut messages, bytes, self.merged(shard).filter(|(_, record, topic)| wants(record, topic)))
+        } else {
+            fill(&mut messages, bytes, self.scanned(shard).filter(|(_, record, topic)| wants(record, topic)))
+        };
+        self.reached = self.reached.max(left.map_or(shard.last, |offset| offset - 1));
+        ReadSlice { id, messages, reached: self.reached, at_end: left.is_none(), lost: self.lost.take() }
     }
 
-    fn wants(&self, offset: u64, record: &Stored, rules: &KeepRules, shard: &MemoryShard) -> bool {
-        let Ok(name) = TopicName::parse(&*record.topic) else { return false };
-        if !self.filter.matches(&name) {
-            return false;
-        }
-        let held = || {
-            let topic = shard.topics.get(&record.topic);
-            rules.of(&name).is_some()
-                && topic.and_then(|topic| topic.held.front()).is_some_and(|first| *first <= offset)
-        };
-        match self.from {
-            ReadFrom::After(_) => true,
-            ReadFrom::Since(time) => record.time >= time && held(),
-            ReadFrom::LastN(_) => {
-                self.firsts.get(&*record.topic).is_none_or(|first| *first <= offset) && held()
+    /// Looks at the topics that are new.
+    fn find_topics(&mut self, shard: &Shard) {
+        if self.filter.is_exact() {
+            let known = shard.topic_number(self.filter.as_str());
+            if known != self.topics.first().map(|wanted| wanted.topic) {
+                self.topics = known.map(|topic| Wanted { topic, from: 0 }).into_iter().collect();
             }
+            return;
+        }
+        let filter = &self.filter;
+        let matches =
+            |topic: &Topic| TopicName::parse(&*topic.name).is_ok_and(|topic| filter.matches(&topic));
+        let new = shard.topics.range(self.topics_seen..).filter(|(_, topic)| matches(topic));
+        self.topics.extend(new.map(|(&topic, _)| Wanted { topic, from: 0 }));
+        self.topics_seen = shard.topics_made;
+        if self.topics.len() > 2 * shard.topics.len() + MERGED_MAX {
+            self.topics.retain(|wanted| shard.topics.contains_key(&wanted.topic));
         }
     }
+
+    /// Records past what was reached, topic by topic, in order: costs nothing for other topics.
+    fn merged<'a>(&'a self, shard: &'a Shard) -> impl Iterator<Item = (u64, &'a Stored, &'a Topic)> {
+        let topics: Vec<_> =
+            self.topics.iter().filter_map(|w| Some((w, shard.topics.get(&w.topic)?))).collect();
+        let first =
+            |(wanted, topic): &(&Wanted, &Topic)| topic.next(topic.seek(wanted.from.max(self.reached + 1)));
+        let mut heads: BinaryHeap<_> = (0..)
+            .zip(&topics)
+            .filter_map(|(place, of)| first(of).map(|(offset, next)| Reverse((offset, place, next))))
+            .collect();
+        std::iter::from_fn(move || {
+            let Reverse((offset, place, next)) = heads.pop()?;
+            let place: usize = place;
+            let (_, topic) = topics.get(place)?;
+            heads.extend(topic.next(next).map(|(offset, next)| Reverse((offset, place, next))));
+            Some((offset, shard.records.get(&offset)?, *topic))
+        })
+    }
+
+    /// The same, looked for among all records.
+    fn scanned<'a>(&'a self, shard: &'a Shard) -> impl Iterator<Item = (u64, &'a Stored, &'a Topic)> {
+        let records = shard.records.range((Excluded(self.reached), Unbounded));
+        records.filter_map(|(&offset, record)| {
+            let at = self.topics.binary_search_by_key(&record.topic, |wanted| wanted.topic).ok()?;
+            self.topics.get(at).filter(|wanted| wanted.from <= offset)?;
+            Some((offset, record, shard.topics.get(&record.topic)?))
+        })
+    }
+}
+
+/// Takes records up to so many bytes of tails, but one at least. Returns the first that found no room.
+fn fill<'a>(
+    messages: &mut MessageBatch,
+    bytes: usize,
+    mut records: impl Iterator<Item = (u64, &'a Stored, &'a Topic)>,
+) -> Option<u64> {
+    records.find_map(|(offset, record, topic)| {
+        let room = messages.is_empty() || messages.len() + record.tail.len() <= bytes;
+        if room {
+            messages.push_encoded(topic.hash, 0, record.has_options, &record.tail);
+        }
+        (!room).then_some(offset)
+    })
 }

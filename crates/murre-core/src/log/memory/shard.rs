@@ -1,29 +1,33 @@
 //! One shard's records in memory, and what lets them go.
+//!
+//! A record stays while its rule holds it, while it is its topic's retained value, or while a durable session may
+//! need it. When one of these ends, [`Shard::judge`] looks at the others.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
-use murre_protocol::{Timestamp, TopicName, codec::HasOptions};
+use murre_protocol::{Timestamp, codec::HasOptions};
 
-use super::Totals;
-use crate::{
-    batch::MessageBatch,
-    ids::WorkerId,
-    log::{KeepRules, LogBatch, LogRecord, Lost, RuleId},
+use super::{
+    books::{Books, Place},
+    topic::{Gone, Topic},
 };
+use crate::log::{LogBatch, LogRecord, Lost, RuleId};
+
+/// Topics without records that are remembered, so that a reader can be told exactly what it missed.
+const EMPTY_TOPICS_MAX: usize = 4096;
 
 /// A record.
 #[derive(Debug)]
 pub(super) struct Stored {
-    pub hash: u64,
+    /// By its number.
+    pub topic: u64,
     pub time: Timestamp,
-    pub expires: Option<Timestamp>,
+    expires: Option<Timestamp>,
+    /// Whether its topic's rule holds it.
+    pub held: bool,
     pub ends: bool,
     pub has_options: HasOptions,
-    pub topic: Arc<str>,
     pub tail: Box<[u8]>,
 }
 
@@ -33,246 +37,215 @@ impl Stored {
     }
 }
 
-/// What is known of a topic.
-#[derive(Debug, Default)]
-pub(super) struct TopicLog {
-    pub rule: Option<RuleId>,
-    /// The records that its rule holds, in order.
-    pub held: VecDeque<u64>,
-    /// Its newest record with `retain`, unless that was ended.
-    retained: Option<u64>,
-    /// The last record that went, and why.
-    pub gone: Option<(u64, Lost)>,
-    records: usize,
-}
-
 /// One shard.
 #[derive(Debug)]
-pub(super) struct MemoryShard {
+pub(super) struct Shard {
+    number: u8,
+    /// By offset.
     pub records: BTreeMap<u64, Stored>,
-    pub topics: HashMap<Arc<str>, TopicLog>,
-    /// The last record that went of topics that have none, and why.
-    pub forgotten: Option<(u64, Lost)>,
-    /// Records that no rule holds, but a durable session may need.
-    needed: BTreeSet<u64>,
-    /// By rule: the records that age or bytes may let go, in order; some of them are gone already.
-    queues: Vec<VecDeque<u64>>,
+    /// By number, which counts them as they come.
+    pub topics: BTreeMap<u64, Topic>,
+    by_name: HashMap<Box<str>, u64>,
+    /// The number that the next new topic gets.
+    pub topics_made: u64,
+    /// Topics that have no records, by what they lost last.
+    empty: BTreeSet<(u64, u64)>,
+    /// What was lost last of topics that are not remembered.
+    pub forgotten: Option<Gone>,
+    /// By expiry.
+    expiring: BTreeSet<(Timestamp, u64)>,
+    /// Records that stay only for durable sessions, and why they went otherwise.
+    needed: BTreeMap<u64, Lost>,
+    /// Durable sessions may need what lies past it.
     floor: u64,
-    pub state: BTreeMap<Box<[u8]>, Box<[u8]>>,
-    /// The last offset that was committed.
+    /// The greatest offset that was committed.
     pub last: u64,
     /// The first offset that is not reserved.
     pub reserved: u64,
+    pub state: BTreeMap<Box<[u8]>, Box<[u8]>>,
 }
 
-impl Default for MemoryShard {
-    fn default() -> Self {
+impl Shard {
+    pub(super) fn new(number: u8) -> Self {
         Self {
+            number,
             records: BTreeMap::new(),
-            topics: HashMap::new(),
+            topics: BTreeMap::new(),
+            by_name: HashMap::new(),
+            topics_made: 0,
+            empty: BTreeSet::new(),
             forgotten: None,
-            needed: BTreeSet::new(),
-            queues: Vec::new(),
+            expiring: BTreeSet::new(),
+            needed: BTreeMap::new(),
             floor: u64::MAX,
-            state: BTreeMap::new(),
             last: 0,
             reserved: 0,
+            state: BTreeMap::new(),
         }
     }
-}
 
-impl MemoryShard {
-    pub(super) fn append(
-        &mut self,
-        now: Timestamp,
-        rules: &KeepRules,
-        batch: &LogBatch,
-        record: &LogRecord,
-        totals: &mut Totals,
-    ) {
-        let (offset, name) = (record.position.offset(), batch.topic(record));
-        self.last = self.last.max(offset);
-        let topic: Arc<str> = match self.topics.get_key_value(name) {
-            Some((known, _)) => known.clone(),
-            None => name.into(),
-        };
-        let tail: Box<[u8]> = batch.tail(record).into();
-        totals.bytes += tail.len() as u64;
+    /// A topic's number, if it is remembered.
+    pub(super) fn topic_number(&self, name: &str) -> Option<u64> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The rule of a topic that is remembered.
+    pub(super) fn topic_rule(&self, name: &str) -> Option<RuleId> {
+        self.topics.get(&self.topic_number(name)?)?.rule
+    }
+
+    /// Takes a record, and lets go of what goes because of it in this shard.
+    pub(super) fn append(&mut self, batch: &LogBatch, record: &LogRecord, books: &mut Books) {
+        let offset = record.position.offset();
+        if offset <= self.last {
+            return; // offsets are given out once, in order: it is there
+        }
+        self.last = offset;
+        let number = self.topic_for(batch.topic(record), record.hash, books);
+        let Some(topic) = self.topics.get_mut(&number) else { return };
+        if topic.is_empty() {
+            self.empty.remove(&(topic.gone.map_or(0, |gone| gone.offset), number));
+        }
+        topic.push(offset, record.expires);
+        let retained = topic.retained;
+        if record.retain {
+            topic.retained = (!record.ends).then_some(offset);
+        }
         let stored = Stored {
-            hash: record.hash,
+            topic: number,
             time: record.time,
             expires: record.expires,
+            held: topic.rule.is_some(),
             ends: record.ends,
             has_options: record.has_options,
-            topic: topic.clone(),
-            tail,
+            tail: batch.tail(record).into(),
         };
-        let bytes = stored.tail.len() as u64;
+        let fallen = topic.rule.and_then(|rule| topic.fallen_out_of(books.last(rule)?));
+        if let Some(rule) = topic.rule {
+            books.hold(rule, Place { time: record.time, shard: self.number, offset }, &stored);
+        }
+        books.records += 1;
+        books.bytes += stored.tail.len() as u64;
+        self.expiring.extend(stored.expires.map(|at| (at, offset)));
         self.records.insert(offset, stored);
-        let known = self.topics.entry(topic.clone()).or_insert_with(|| TopicLog {
-            rule: TopicName::parse(&*topic).ok().and_then(|name| rules.of(&name)),
-            ..Default::default()
-        });
-        known.records += 1;
-        let superseded = if record.retain {
-            std::mem::replace(&mut known.retained, Some(offset).filter(|_| !record.ends))
-        } else {
-            None
-        };
-        match known.rule {
-            Some(rule) => {
-                known.held.push_back(offset);
-                self.note(rule, offset, bytes, totals);
-                self.bound(now, rules, rule, &topic, totals);
-            }
-            None if record.retain && !record.ends => {}
-            None => self.release(offset, Lost::Kept, totals),
+        if let Some(fallen) = fallen {
+            self.release(fallen, Lost::Kept, books);
         }
-        if let Some(older) = superseded {
-            let held = self
-                .topics
-                .get(&topic)
-                .is_some_and(|known| known.held.front().is_some_and(|first| *first <= older));
-            if !held {
-                self.release(older, Lost::Kept, totals);
-            }
+        if let Some(superseded) = retained.filter(|_| record.retain) {
+            self.judge(superseded, Lost::Kept, books);
         }
-        while totals.bytes > totals.bytes_max
-            && let Some((&oldest, _)) = self.records.first_key_value()
-        {
-            self.remove(oldest, Lost::Limit, totals);
-        }
+        self.judge(offset, Lost::Kept, books);
     }
 
-    /// Lets go of what is too old for its rule.
-    pub(super) fn age(&mut self, now: Timestamp, rules: &KeepRules, totals: &mut Totals) {
-        for rule in 0..self.queues.len() {
-            self.bound_rule(now, rules, RuleId(rule as u16), totals);
+    /// A record is too old for its topic's rule. Nobody is given it any more, even if it stays for another reason.
+    pub(super) fn age(&mut self, offset: u64, books: &mut Books) {
+        let topic = self.records.get(&offset).and_then(|record| self.topics.get_mut(&record.topic));
+        if let Some(topic) = topic {
+            topic.note_gone(Gone { offset, why: Lost::Expired });
         }
+        self.release(offset, Lost::Expired, books);
     }
 
-    /// What durable sessions need lies past `floor`.
-    pub(super) fn set_floor(&mut self, floor: u64, totals: &mut Totals) {
-        self.floor = floor;
-        while let Some(offset) = self.needed.first().copied().filter(|offset| *offset <= floor) {
-            self.remove(offset, Lost::Kept, totals);
+    /// The rule of its topic holds a record no longer.
+    pub(super) fn release(&mut self, offset: u64, why: Lost, books: &mut Books) {
+        let Some(record) = self.records.get_mut(&offset).filter(|record| record.held) else { return };
+        record.held = false;
+        let place = Place { time: record.time, shard: self.number, offset };
+        if let Some(rule) = self.topics.get(&record.topic).and_then(|topic| topic.rule) {
+            books.release(rule, place, record);
         }
+        self.judge(offset, why, books);
     }
 
-    /// The last values, in order.
-    pub(super) fn values(&self, now: Timestamp) -> Vec<MessageBatch> {
-        let last =
-            |known: &TopicLog| if known.rule.is_some() { known.held.back().copied() } else { known.retained };
-        let mut offsets: Vec<u64> = self.topics.values().filter_map(last).collect();
-        offsets.sort_unstable();
-        let mut values = MessageBatch::new(WorkerId(0));
-        let records = offsets.iter().filter_map(|offset| self.records.get(offset));
-        for record in records.filter(|record| !record.ends && !record.is_expired(now)) {
-            values.push_encoded(record.hash, 0, record.has_options, &record.tail);
-        }
-        vec![values]
-    }
-
-    fn note(&mut self, rule: RuleId, offset: u64, bytes: u64, totals: &mut Totals) {
-        let place = usize::from(rule.0);
-        if self.queues.len() <= place {
-            self.queues.resize_with(place + 1, VecDeque::new);
-        }
-        if let Some(queue) = self.queues.get_mut(place) {
-            queue.push_back(offset);
-            if queue.len() > 1024 && queue.len() > 2 * self.records.len() {
-                queue.retain(|offset| self.records.contains_key(offset));
-            }
-        }
-        if let Some(sum) = totals.of_rules.get_mut(place) {
-            *sum += bytes;
-        }
-    }
-
-    fn bound(&mut self, now: Timestamp, rules: &KeepRules, rule: RuleId, topic: &str, totals: &mut Totals) {
-        let last = rules.rule(rule).and_then(|rule| rule.last).unwrap_or(u64::MAX);
-        while let Some(known) = self.topics.get_mut(topic).filter(|known| known.held.len() as u64 > last) {
-            if let Some(offset) = known.held.pop_front() {
-                self.let_go(rule, offset, Lost::Kept, totals);
-            }
-        }
-        self.bound_rule(now, rules, rule, totals);
-    }
-
-    fn bound_rule(&mut self, now: Timestamp, rules: &KeepRules, id: RuleId, totals: &mut Totals) {
-        let place = usize::from(id.0);
-        let Some(rule) = rules.rule(id) else { return };
-        while let Some(offset) = self.queues.get(place).and_then(|queue| queue.front().copied()) {
-            let record = self.records.get(&offset);
-            let record = record.filter(|record| {
-                self.topics.get(&record.topic).is_some_and(|known| known.held.front() == Some(&offset))
-            });
-            if let Some(record) = record {
-                let aged = rule.age.is_some_and(|age| {
-                    now.millis().saturating_sub(record.time.millis()) >= age.as_millis() as u64
-                });
-                let sum = totals.of_rules.get(place).copied().unwrap_or_default();
-                if !aged && rule.bytes.is_none_or(|max| sum <= max) {
-                    return;
-                }
-                let why = if aged { Lost::Expired } else { Lost::Kept };
-                if let Some(known) = self.topics.get_mut(&record.topic.clone()) {
-                    known.held.pop_front();
-                }
-                self.let_go(id, offset, why, totals);
-            }
-            if let Some(queue) = self.queues.get_mut(place) {
-                queue.pop_front();
-            }
-        }
-    }
-
-    /// A rule holds a record no longer.
-    fn let_go(&mut self, rule: RuleId, offset: u64, why: Lost, totals: &mut Totals) {
+    /// Removes a record that nothing keeps any more.
+    fn judge(&mut self, offset: u64, why: Lost, books: &mut Books) {
         let Some(record) = self.records.get(&offset) else { return };
-        if let Some(sum) = totals.of_rules.get_mut(usize::from(rule.0)) {
-            *sum = sum.saturating_sub(record.tail.len() as u64);
+        let retained = self.topics.get(&record.topic).and_then(|topic| topic.retained);
+        if record.held || retained == Some(offset) {
+            return;
         }
-        let retained = self.topics.get(&record.topic).is_some_and(|known| known.retained == Some(offset));
-        if !retained {
-            self.release(offset, why, totals);
-        }
-    }
-
-    /// Nothing but a durable session may hold a record.
-    fn release(&mut self, offset: u64, why: Lost, totals: &mut Totals) {
         if offset > self.floor {
-            self.needed.insert(offset);
+            self.needed.insert(offset, why);
         } else {
-            self.remove(offset, why, totals);
+            self.remove(offset, why, books);
         }
     }
 
-    fn remove(&mut self, offset: u64, why: Lost, totals: &mut Totals) {
-        self.needed.remove(&offset);
-        let Some(record) = self.records.remove(&offset) else { return };
-        totals.bytes -= record.tail.len() as u64;
-        let Some(known) = self.topics.get_mut(&record.topic) else { return };
-        known.gone = Some(later(known.gone, (offset, why)));
-        known.records -= 1;
-        if known.retained == Some(offset) {
-            known.retained = None;
+    /// Removes records that are expired.
+    pub(super) fn expire(&mut self, now: Timestamp, books: &mut Books) {
+        while self.expiring.first().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, offset)) = self.expiring.pop_first()
+        {
+            self.remove(offset, Lost::Expired, books);
         }
-        if known.held.front() == Some(&offset) {
-            known.held.pop_front();
-            if let Some(sum) = known.rule.and_then(|rule| totals.of_rules.get_mut(usize::from(rule.0))) {
-                *sum = sum.saturating_sub(record.tail.len() as u64);
+    }
+
+    /// What durable sessions may need lies past `floor`.
+    pub(super) fn set_floor(&mut self, floor: u64, books: &mut Books) {
+        self.floor = floor;
+        while self.needed.first_key_value().is_some_and(|(offset, _)| *offset <= floor)
+            && let Some((offset, why)) = self.needed.pop_first()
+        {
+            self.remove(offset, why, books);
+        }
+    }
+
+    /// Removes a record, whatever keeps it.
+    pub(super) fn remove(&mut self, offset: u64, why: Lost, books: &mut Books) {
+        let Some(record) = self.records.remove(&offset) else { return };
+        books.records -= 1;
+        books.bytes -= record.tail.len() as u64;
+        self.needed.remove(&offset);
+        if let Some(at) = record.expires {
+            self.expiring.remove(&(at, offset));
+        }
+        let Some(topic) = self.topics.get_mut(&record.topic) else { return };
+        if let Some(rule) = topic.rule {
+            books.remove(rule, Place { time: record.time, shard: self.number, offset }, &record);
+        }
+        if topic.retained == Some(offset) {
+            topic.retained = None;
+        }
+        topic.remove(offset);
+        topic.note_gone(Gone { offset, why });
+        if topic.is_empty() {
+            self.empty.insert((topic.gone.map_or(0, |gone| gone.offset), record.topic));
+            self.forget_topics();
+        }
+    }
+
+    /// The oldest record that is there.
+    pub(super) fn oldest(&self) -> Option<Place> {
+        let (&offset, record) = self.records.first_key_value()?;
+        Some(Place { time: record.time, shard: self.number, offset })
+    }
+
+    fn topic_for(&mut self, name: &str, hash: u64, books: &Books) -> u64 {
+        if let Some(number) = self.topic_number(name) {
+            return number;
+        }
+        let number = self.topics_made;
+        self.topics_made += 1;
+        self.topics.insert(number, Topic::new(name, hash, books.rule_of(name)));
+        self.by_name.insert(name.into(), number);
+        number
+    }
+
+    /// Forgets topics without records that are too many, those first whose loss lies furthest back.
+    fn forget_topics(&mut self) {
+        while self.empty.len() > EMPTY_TOPICS_MAX
+            && let Some((_, number)) = self.empty.pop_first()
+        {
+            if let Some(topic) = self.topics.remove(&number) {
+                self.by_name.remove(&topic.name);
+                self.forgotten = Gone::later(self.forgotten, topic.gone);
             }
         }
-        if known.records == 0
-            && let Some(gone) = known.gone
-        {
-            self.topics.remove(&record.topic);
-            self.forgotten = Some(later(self.forgotten, gone));
-        }
     }
-}
 
-fn later(known: Option<(u64, Lost)>, gone: (u64, Lost)) -> (u64, Lost) {
-    known.filter(|(offset, _)| *offset > gone.0).unwrap_or(gone)
+    /// Entries beside the records that stand for one.
+    #[cfg(test)]
+    pub(super) fn listed(&self) -> usize {
+        self.expiring.len().max(self.needed.len())
+    }
 }

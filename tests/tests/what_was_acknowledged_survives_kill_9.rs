@@ -1,0 +1,190 @@
+//! What was acknowledged as durable is there after `kill -9`, in order, and with `sequence` once.
+//!
+//! `MURRE_ROUNDS=500` kills more often than usual.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    thread::{self, JoinHandle},
+};
+
+use murre_tests::{Broker, Client, Kind, Message, Packet, json, value};
+
+const KEEP_ALL: &str = "[[keep]]\nfilter = 'load/#'\ndurable = true\n";
+const PUBLISHERS: u64 = 6;
+/// Publishes of one publisher that wait for their answers.
+const UNDER_WAY: u64 = 16;
+
+fn rounds() -> u64 {
+    std::env::var("MURRE_ROUNDS").map_or(50, |text| text.parse().unwrap())
+}
+
+/// A device: numbers its readings, and goes on behind the last one that was acknowledged.
+struct Device {
+    id: u64,
+    acknowledged: u64,
+}
+
+impl Device {
+    /// Publishes until the broker is gone.
+    fn publish(mut self, mut client: Client, all: Arc<AtomicU64>) -> JoinHandle<Self> {
+        thread::spawn(move || {
+            let mut sent = self.acknowledged;
+            loop {
+                let mut packets = Vec::new();
+                while sent < self.acknowledged + UNDER_WAY {
+                    sent += 1;
+                    let topic = format!("load/{}/{}", self.id, sent % 3);
+                    let options = value(json!({ "sequence": sent }));
+                    packets.push(Packet::publish(&topic, sent.to_string(), sent).and(options));
+                }
+                if !client.try_send_all(&packets) {
+                    return self;
+                }
+                let Some(answer) = client.packet_or_end() else { return self };
+                assert!(answer.is(Kind::Published) && answer.number(2) == 0, "{answer:?}");
+                // answers of different shards may come in any order: only an unbroken run counts
+                if answer.number(1) == self.acknowledged + 1 {
+                    self.acknowledged += 1;
+                    all.fetch_add(1, SeqCst);
+                } else {
+                    self.wait_for_the_rest(&mut client, answer.number(1), &all);
+                }
+            }
+        })
+    }
+
+    fn wait_for_the_rest(&mut self, client: &mut Client, early: u64, all: &AtomicU64) {
+        let mut answered = vec![early];
+        while !answered.is_empty() {
+            let next = self.acknowledged + 1;
+            if let Some(at) = answered.iter().position(|number| *number == next) {
+                answered.swap_remove(at);
+                self.acknowledged = next;
+                all.fetch_add(1, SeqCst);
+                continue;
+            }
+            let Some(answer) = client.packet_or_end() else { return };
+            assert!(answer.is(Kind::Published) && answer.number(2) == 0, "{answer:?}");
+            answered.push(answer.number(1));
+        }
+    }
+}
+
+/// Everything that the log has.
+fn history(broker: &Broker) -> Vec<Message> {
+    Client::connect(broker).subscribe_with(1, "load/#", json!({ "from": { "since": 0 } }))
+}
+
+/// Every acknowledged reading is there, in the order of each topic, once.
+fn check(messages: &[Message], devices: &[Device], round: u64) {
+    let mut newest: HashMap<&str, u64> = HashMap::new();
+    let mut counts: HashMap<u64, Vec<u64>> = HashMap::new();
+    for message in messages {
+        let number: u64 = message.text().parse().unwrap();
+        let before = newest.insert(&message.topic, number);
+        assert!(before < Some(number), "round {round}: {} after {before:?}", message.topic);
+        let device = message.topic.split('/').nth(1).unwrap().parse().unwrap();
+        counts.entry(device).or_default().push(number);
+    }
+    for device in devices {
+        let mut numbers = counts.remove(&device.id).unwrap_or_default();
+        numbers.sort_unstable();
+        let wanted: Vec<u64> = (1..=device.acknowledged).collect();
+        assert!(
+            numbers.starts_with(&wanted),
+            "round {round}: device {} lacks acknowledged readings",
+            device.id
+        );
+        assert!(
+            numbers.windows(2).all(|pair| pair[0] < pair[1]),
+            "round {round}: device {} came twice",
+            device.id
+        );
+    }
+}
+
+#[test]
+fn acknowledged_readings_are_there_in_order_and_once_however_often_the_broker_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut devices: Vec<Device> = (0..PUBLISHERS).map(|id| Device { id, acknowledged: 0 }).collect();
+    let mut positions: HashMap<u64, u64> = HashMap::new();
+    for round in 0..rounds() {
+        let broker = Broker::with_store(folder.path(), KEEP_ALL);
+        let messages = history(&broker);
+        check(&messages, &devices, round);
+        let all = Arc::new(AtomicU64::new(0));
+        let working: Vec<_> = devices
+            .drain(..)
+            .map(|device| {
+                let client = Client::connect_as(&broker, &format!("device-{}", device.id));
+                device.publish(client, all.clone())
+            })
+            .collect();
+        let enough = 50 + (round * 37) % 200;
+        while all.load(SeqCst) < enough && working.iter().all(|device| !device.is_finished()) {
+            thread::yield_now();
+        }
+        positions_never_go_back(&broker, &mut positions);
+        broker.kill();
+        devices = working.into_iter().map(|device| device.join().unwrap()).collect();
+    }
+    let broker = Broker::with_store(folder.path(), KEEP_ALL);
+    check(&history(&broker), &devices, rounds());
+    assert!(devices.iter().map(|device| device.acknowledged).sum::<u64>() >= rounds() * 50);
+}
+
+fn positions_never_go_back(broker: &Broker, newest: &mut HashMap<u64, u64>) {
+    for shard in 0..4 {
+        let position = Client::connect(broker).publish(&format!("other/{shard}"), "x");
+        let before = newest.insert(position & 0xff, position);
+        assert!(before < Some(position), "{position} came after {before:?}");
+    }
+}
+
+#[test]
+fn a_broker_that_was_stopped_in_order_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Broker::with_store(folder.path(), KEEP_ALL);
+    let mut device = Client::connect(&broker);
+    device.publish_with("site/a", "kept", json!({ "retain": true }));
+    let position = device.publish("load/a", "1");
+    let mut client = Client::connect(&broker);
+    client.try_subscribe(1, "load/#", json!({}));
+    client.message();
+    let caught_up = client.expect(Kind::CaughtUp);
+    let positions: Vec<u64> =
+        caught_up.info("positions").as_array().unwrap().iter().map(|at| at.as_u64().unwrap()).collect();
+    device.publish("load/a", "2");
+    broker.terminate();
+    assert!(broker.wait().success());
+
+    let broker = Broker::with_store(folder.path(), KEEP_ALL);
+    let mut client = Client::open(&broker);
+    client.send(&Packet::connect(json!({})));
+    let connected = client.expect(Kind::Connected);
+    let epoch = connected.info("epoch").as_str().unwrap().to_owned();
+    assert_eq!(connected.info("durable").as_bool(), Some(true));
+    let answer = client.try_subscribe(1, "load/#", json!({ "from": { "after": positions, "epoch": epoch } }));
+    assert_eq!(answer.info("recovered").as_bool(), Some(true), "{answer:?}");
+    assert_eq!(client.message().text(), "2");
+    let kept = Client::connect(&broker).subscribe(1, "site/a");
+    assert_eq!((kept.len(), kept[0].text()), (1, "kept"));
+    let next = Client::connect(&broker).publish("load/a", "3");
+    assert!(next > position && next - position < 1 << 20, "offsets are not wasted: {position}, {next}");
+}
+
+#[test]
+fn a_store_that_another_broker_holds_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let _holder = Broker::with_store(folder.path(), KEEP_ALL);
+    let mut second = murre_tests::broker::command(&["serve", "--bind", "127.0.0.1:0", "--data", "store"]);
+    let output = murre_tests::broker::output(second.current_dir(folder.path()));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("in use by another process"), "{said}");
+}
