@@ -20,7 +20,7 @@ use fjall::{
 };
 
 /// When a keyspace has so many bytes in memory, they go to a table on disk. Bounds what a start has to replay.
-const MEMTABLE_BYTES: u64 = 32 << 20;
+const MEMTABLE_BYTES: u64 = 16 << 20;
 const SMALL_MEMTABLE_BYTES: u64 = 8 << 20;
 /// All journals together.
 const JOURNAL_BYTES_MAX: u64 = 128 << 20;

@@ -77,6 +77,16 @@ fn damage_of(file: &Path, scan: &Scan) -> Vec<JournalDamage> {
     damages.collect()
 }
 
+/// Cuts the newest journal behind its last batch with a number below `end`.
+pub(crate) fn cut(engine: &Path, end: u64) -> io::Result<()> {
+    let Some(file) = journals(engine)?.pop() else { return Ok(()) };
+    let scan = Scan::new(&fs::read(&file)?);
+    let keeps = scan.batches.iter().take_while(|batch| batch.number < end).last();
+    let file = File::options().write(true).open(file)?;
+    file.set_len(keeps.map_or(0, |batch| batch.range.end as u64))?;
+    file.sync_all()
+}
+
 /// Writes the newest journal into a new file: its batches with numbers below `end`.
 pub(crate) fn rewrite(engine: &Path, end: u64) -> io::Result<()> {
     // older ones were synced before the newest was begun, or it would not have been

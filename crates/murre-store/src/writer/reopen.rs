@@ -11,6 +11,7 @@ use super::Writer;
 use crate::{
     db::Db,
     journal,
+    options::Sync,
     recover::{Findings, read_shards},
 };
 
@@ -25,7 +26,7 @@ pub(super) struct Trouble {
 }
 
 const WAIT_MIN: Duration = Duration::from_millis(100);
-const WAIT_MAX: Duration = Duration::from_secs(5);
+const WAIT_MAX: Duration = Duration::from_secs(2);
 /// What the disk must take before it is tried again: enough for the engine to open, which writes a new journal, and
 /// to go on for a while.
 const ROOM_BYTES: usize = 8 << 20;
@@ -73,11 +74,14 @@ impl Writer {
     /// Opens the engine again.
     ///
     /// After a failed sync the kernel may have thrown away what it could not write, and calls the pages clean: a
-    /// later sync that succeeds says nothing about them, and neither does reading them. So the journal is written
-    /// anew into another file, up to the last batch that was acknowledged, and synced. What was acknowledged under
-    /// `sync = always` is on the disk since before, so it is certainly in the copy; of what was acknowledged under
-    /// the other settings the copy has what can still be read. What came behind was refused, and is left out, so
-    /// that it can't turn up later.
+    /// later sync that succeeds says nothing about them, and neither does reading them. What came behind the last batch
+    /// that was acknowledged was refused; it is taken out of the journal, so that it can't turn up later.
+    ///
+    /// Under `sync = always` what was acknowledged is on the disk by a sync that succeeded, so it is enough to cut the
+    /// journal behind it: the page that the cut goes through is written again with the next sync. Under the other
+    /// settings some of what was acknowledged may be among what was thrown away. There the journal is written anew
+    /// into another file, so that what can still be read is surely on the disk; where there is no room for that, it
+    /// is cut too, and promises no more than those settings do.
     fn reopen(&mut self) -> Result<(), (LogRefusal, String)> {
         let shared = self.shared.clone();
         shared.directory.has_room(ROOM_BYTES).map_err(|error| (refusal_of_io(&error), error.to_string()))?;
@@ -99,8 +103,12 @@ impl Writer {
             }
         }
         let engine = shared.directory.engine();
-        journal::rewrite(&engine, self.acknowledged)
-            .map_err(|error| (refusal_of_io(&error), format!("writing the journal anew: {error}")))?;
+        let cut = match shared.options.sync {
+            Sync::Always => journal::cut(&engine, self.acknowledged),
+            Sync::Interval(_) | Sync::Never => journal::rewrite(&engine, self.acknowledged)
+                .or_else(|_| journal::cut(&engine, self.acknowledged)),
+        };
+        cut.map_err(|error| (refusal_of_io(&error), format!("cutting the journal: {error}")))?;
         let db = Db::open(&engine, shared.options.cache_bytes)
             .map_err(|error| (refusal_of(&error), error.to_string()))?;
         let path = shared.directory.path();

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use murre_core::log::{LogRefusal, ReadFrom};
-use murre_store::testing::DiskFault;
+use murre_store::{Options, Sync, testing::DiskFault};
 
 use crate::harness::{BEGINNING, Publish, World, keep_all, options};
 
@@ -40,6 +40,17 @@ fn what_was_refused_after_a_failed_sync_never_turns_up() {
     let mut restarted = world.restart();
     assert_eq!(restarted.payloads("a", ReadFrom::LastN(2)), ["498", "taken"]);
     assert!(restarted.start().shards[0].state.is_empty());
+}
+
+#[test]
+fn without_syncs_what_was_acknowledged_survives_a_failed_one() {
+    let settings = Options { sync: Sync::Never, ..options(&[keep_all("#")]) };
+    let mut world = World::new(settings);
+    world.publish_many(&["a", "b"], 0, 500);
+    world.store().fail_next([DiskFault::Sync(ErrorKind::Other)]);
+    assert_eq!(world.try_publish(&[Publish::new("a", "refused")]), Err(LogRefusal::Failed));
+    world.publish_until_taken(&Publish::new("a", "taken"));
+    assert_eq!(world.killed().payloads("#", BEGINNING).len(), 501);
 }
 
 #[test]
