@@ -24,6 +24,9 @@ pub(crate) struct Stage {
     builder: BlockBuilder,
     topics: Vec<StagedTopic>,
     by_id: HashMap<TopicId, u32>,
+    /// Where the records stand, with the place of their topic in `topics`: one list, since a list for each topic would
+    /// cost more than all the rest.
+    places: Vec<(u32, Place)>,
 }
 
 #[derive(Debug)]
@@ -32,6 +35,7 @@ struct StagedTopic {
     /// Where the shard doesn't know the topic yet.
     name: Option<Box<str>>,
     tally: TopicTally,
+    /// Without the places.
     part: OpenTopic,
 }
 
@@ -54,17 +58,18 @@ impl Stage {
         let (topic, tail) = (batch.topic(record), batch.tail(record));
         let id = TopicId::new(record.hash, topic.as_bytes());
         let topics = &mut self.topics;
-        let place = *self.by_id.entry(id).or_insert_with(|| {
+        let number = *self.by_id.entry(id).or_insert_with(|| {
             topics.push(StagedTopic::new(shard, id, topic));
             topics.len() as u32 - 1
         });
-        let Some(staged) = self.topics.get_mut(place as usize) else { return };
+        let Some(staged) = self.topics.get_mut(number as usize) else { return };
         let ordinal = staged.tally.count + 1;
         let record = NewRecord { record, ordinal, topic: topic.as_bytes(), tail }.as_ref();
         let block = self.builder.first().unwrap_or(record.offset);
         let place = Place { offset: record.offset, block, slot: self.builder.len() as u32 };
         staged.tally.add(&record);
-        staged.part.add(place, &record);
+        staged.part.count(&record);
+        self.places.push((number, place));
         self.info.add(&record);
         self.builder.push(&record);
         if self.builder.is_full() {
@@ -91,7 +96,12 @@ impl Stage {
         self.closes.then(|| self.closing(shard))
     }
 
-    fn closing(&self, shard: &Shard) -> Closing {
+    fn closing(&mut self, shard: &Shard) -> Closing {
+        for (number, place) in self.places.drain(..) {
+            if let Some(staged) = self.topics.get_mut(number as usize) {
+                staged.part.places.places.push(place);
+            }
+        }
         let info = joined(&shard.open.info, &self.info);
         let mut blocks = shard.open.blocks.clone();
         blocks.extend(self.blocks.iter().map(|(first, _)| first));
@@ -101,7 +111,7 @@ impl Stage {
             index: Vec::new(),
             entries: Vec::new(),
         };
-        for (&id, before) in &shard.open.topics {
+        for (id, before) in shard.open.topics() {
             let staged = self.by_id.get(&id).and_then(|place| self.topics.get(*place as usize));
             let mut part = before.clone();
             if let Some(staged) = staged {
@@ -112,7 +122,7 @@ impl Stage {
                 closing.add(id, &part, name, &staged.map_or(tally, |staged| staged.tally));
             }
         }
-        for staged in self.topics.iter().filter(|staged| !shard.open.topics.contains_key(&staged.id)) {
+        for staged in self.topics.iter().filter(|staged| shard.open.topic(staged.id).is_none()) {
             let known = shard.topics.get(staged.id).map(|topic| &topic.name);
             if let Some(name) = known.or(staged.name.as_ref()) {
                 closing.add(staged.id, &staged.part, name, &staged.tally);
@@ -123,6 +133,7 @@ impl Stage {
 
     /// Changes the shard, once everything is on disk.
     pub(crate) fn apply(mut self, shard: &mut Shard, rules: &KeepRules) {
+        let mut slots = Vec::with_capacity(self.topics.len());
         for staged in self.topics {
             let Some(topic) = shard.topics.entry(staged.id, staged.name.as_deref().unwrap_or(""), rules)
             else {
@@ -130,7 +141,12 @@ impl Stage {
             };
             topic.tally = staged.tally;
             if !self.closes {
-                shard.open.topics.entry(staged.id).or_default().append(&staged.part);
+                slots.push(shard.open.append(staged.id, &staged.part));
+            }
+        }
+        if !self.closes {
+            for (number, place) in self.places {
+                slots.get(number as usize).into_iter().for_each(|slot| shard.open.place(*slot, place));
             }
         }
         let info = joined(&shard.open.info, &self.info);

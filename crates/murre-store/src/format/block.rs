@@ -19,11 +19,18 @@ const CHECKSUM: usize = 4;
 pub(crate) const BLOCK_BYTES: usize = 4096;
 
 /// A block in the making.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct BlockBuilder {
     records: Vec<u8>,
     lengths: Vec<u32>,
     base: Option<Base>,
+}
+
+impl Default for BlockBuilder {
+    /// With room for a block.
+    fn default() -> Self {
+        Self { records: Vec::with_capacity(2 * BLOCK_BYTES), lengths: Vec::with_capacity(64), base: None }
+    }
 }
 
 impl BlockBuilder {
@@ -164,5 +171,79 @@ impl<'a> Block<'a> {
             return None;
         }
         RecordRef::decode(record, self.base)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use murre_protocol::codec::HasOptions;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Offset behind the one before, time, whether it expires, flags, tail.
+    type Made = (u64, u64, Option<u64>, u8, Vec<u8>);
+
+    /// What records of a block may look like.
+    fn records() -> impl Strategy<Value = Vec<Made>> {
+        let tail = proptest::collection::vec(any::<u8>(), 0..40);
+        let record = (1..1u64 << 30, 0..1u64 << 50, any::<Option<u64>>(), 0..32u8, tail);
+        proptest::collection::vec(record, 1..20)
+    }
+
+    /// Builds a block by reading each record back from one of its own, as a segment that is written anew does.
+    fn build(records: &[Made]) -> Vec<u8> {
+        let (mut builder, mut offset) = (BlockBuilder::default(), 0);
+        for (step, time, expires, flags, tail) in records {
+            offset += step;
+            let mut bytes = vec![flags & !8 | if expires.is_some() { 8 } else { 0 }, 0, 0];
+            bytes.extend_from_slice(&time.to_le_bytes());
+            bytes.push(1);
+            bytes.extend(expires.map(|_| 2));
+            bytes.extend_from_slice(tail);
+            let base = Base { offset, time: Timestamp::from_millis(*time) };
+            builder.push(&RecordRef::decode(&bytes, base).unwrap());
+        }
+        builder.finish().unwrap().1
+    }
+
+    proptest! {
+        #[test]
+        fn a_block_gives_its_records_back(records in records()) {
+            let bytes = build(&records);
+            let mut block = Block::parse(&bytes).unwrap();
+            let mut offset = 0;
+            prop_assert_eq!(block.len(), records.len());
+            for (slot, (step, time, expires, flags, tail)) in records.iter().enumerate() {
+                offset += step;
+                let record = block.record(slot).unwrap();
+                prop_assert_eq!((record.offset, record.time.millis(), record.tail), (offset, *time, tail.as_slice()));
+                prop_assert_eq!(record.expires.map(|at| at.millis()), expires.map(|_| time + 1));
+                prop_assert_eq!((record.retain, record.ends), (flags & 1 != 0, flags & 2 != 0));
+                prop_assert_eq!(record.has_options, HasOptions(flags & 4 != 0));
+            }
+            // backwards too
+            prop_assert!((0..records.len()).rev().all(|slot| block.record(slot).is_ok()));
+        }
+
+        #[test]
+        fn a_flipped_bit_costs_one_record_or_the_block(records in records(), at: prop::sample::Index, bit in 0..8u8) {
+            let mut bytes = build(&records);
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            let lost = match Block::parse(&bytes) {
+                Err(_) => records.len(),
+                Ok(mut block) => (0..block.len()).filter(|slot| block.record(*slot).is_err()).count(),
+            };
+            prop_assert!(lost == 1 || lost == records.len(), "{lost} of {} lost", records.len());
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(mut block) = Block::parse(&bytes) {
+                let _ = (0..block.len()).filter(|slot| block.record(*slot).is_ok()).count();
+            }
+            let _ = RecordRef::decode(&bytes, Base { offset: 1, time: Timestamp::default() });
+        }
     }
 }

@@ -197,3 +197,41 @@ impl Places {
         Some(Self { last_ordinal, places })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn entries_come_back(steps in proptest::collection::vec((1..1000u64, 0..3u32), 1..50), count: u32) {
+            let (mut offset, mut places, mut topics) = (0, Vec::new(), Vec::new());
+            for (step, slot) in &steps {
+                offset += step;
+                places.push(Place { offset, block: offset - u64::from(*slot), slot: *slot });
+                let expires = (slot % 2 == 0).then_some(Timestamp::from_millis(offset));
+                let (id, last_ordinal) = (TopicId(offset * step), u64::from(count));
+                topics.push(SegmentTopic { id, records: *step, bytes: offset, last_ordinal, last_offset: offset, expires });
+            }
+            let blocks = places.iter().map(|place| place.offset).collect();
+            let (first, records, bytes) = (1, steps.len() as u64, u64::from(count));
+            let times = (Timestamp::from_millis(7), Timestamp::from_millis(7 + offset));
+            let info = SegmentInfo { first, last: offset, bytes, records, time_min: times.0, time_max: times.1 };
+            let (blocks, topics) = (SegmentBlocks { info, blocks }, SegmentTopics(topics));
+            let places = Places { last_ordinal: u64::from(count), places };
+            prop_assert_eq!(SegmentBlocks::decode(&blocks.encode()), Some(blocks));
+            prop_assert_eq!(SegmentTopics::decode(&topics.encode()), Some(topics));
+            prop_assert_eq!(Places::peek(&places.encode()), Some((steps.len() as u64, u64::from(count))));
+            prop_assert_eq!(Places::decode(&places.encode()), Some(places));
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = SegmentBlocks::decode(&bytes);
+            let _ = SegmentTopics::decode(&bytes);
+            let _ = Places::decode(&bytes);
+        }
+    }
+}

@@ -50,7 +50,7 @@ impl Way {
         };
         let mut places = Vec::new();
         for &topic in topics {
-            if let Some(open) = shard.open.topics.get(&topic) {
+            if let Some(open) = shard.open.topic(topic) {
                 add_places(&mut places, topic, &open.places, wanted, reached);
             }
         }

@@ -162,7 +162,7 @@ fn first_of_topic(shared: &Shared, db: &Db, number: u8, newest: &Newest) -> Resu
     let Some(shard) = shared.shard(number) else { return Ok(0) };
     let (snapshot, open) = {
         let shard = shard.lock();
-        let open = shard.open.topics.get(&newest.topic).map(|open| {
+        let open = shard.open.topic(newest.topic).map(|open| {
             let count = open.places.places.len() as u64;
             let before = open.places.last_ordinal.saturating_sub(count);
             let skip = newest.floor.saturating_sub(before) as usize;

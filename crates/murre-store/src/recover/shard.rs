@@ -10,7 +10,7 @@ use crate::{
     db::Db,
     error::StoreError,
     format::{Block, Place, RecordRef, SegmentBlocks, ShardEntry, TopicId, TopicTally, keys},
-    shard::Shard,
+    shard::{OpenTopic, Shard},
 };
 
 /// Reads a shard.
@@ -123,8 +123,9 @@ fn take_record(shard: &mut Shard, record: &RecordRef<'_>, place: Place, rules: &
     if let Some(topic) = shard.topics.entry(id, name, rules) {
         topic.tally.add(record);
     }
-    let open = shard.open.topics.entry(id).or_default();
-    open.add(place, record);
+    let mut part = OpenTopic::default();
+    part.add(place, record);
+    shard.open.append(id, &part);
     shard.open.info.add(record);
     shard.committed = record.offset;
 }

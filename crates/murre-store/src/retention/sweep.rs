@@ -278,8 +278,8 @@ fn open_bytes(shared: &Shared, number: u8) -> HashMap<RuleId, u64> {
     let mut by_rule: HashMap<RuleId, u64> = HashMap::new();
     let Some(shard) = shared.shard(number) else { return by_rule };
     let shard = shard.lock();
-    for (id, open) in &shard.open.topics {
-        if let Some(rule) = shard.topics.get(*id).and_then(|topic| topic.rule) {
+    for (id, open) in shard.open.topics() {
+        if let Some(rule) = shard.topics.get(id).and_then(|topic| topic.rule) {
             *by_rule.entry(rule).or_default() += open.bytes;
         }
     }
