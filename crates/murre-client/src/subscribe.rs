@@ -197,7 +197,7 @@ impl Subscription {
     }
 
     /// The filter, as it was given.
-    pub fn filter(&self) -> &str {
+    pub fn topic_filter(&self) -> &str {
         &self.filter
     }
 

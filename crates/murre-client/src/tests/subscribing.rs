@@ -97,7 +97,7 @@ async fn a_subscription_waits_for_the_first_connection() {
         broker.refuse(false);
         broker.accept().await.grant().await
     });
-    assert_eq!((subscription.unwrap().filter(), sub), ("a/#", 1));
+    assert_eq!((subscription.unwrap().topic_filter(), sub), ("a/#", 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -89,7 +89,7 @@ impl Stream for Feed {
                 let ended = || {
                     Failure::Failed(format!(
                         "the subscription to {:?} ended",
-                        Subscription::filter(&self.subscription)
+                        self.subscription.topic_filter()
                     ))
                 };
                 Poll::Ready(Some(Err(self.subscription.error().cloned().map_or_else(ended, Failure::from))))
