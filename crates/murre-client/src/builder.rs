@@ -31,6 +31,7 @@ pub struct ClientBuilder {
     token: Option<String>,
     agent: String,
     keep_alive: Duration,
+    session_expiry: Duration,
     will: Option<Will>,
     buffer: Buffer,
     backoff: Backoff,
@@ -50,6 +51,7 @@ impl ClientBuilder {
             token: None,
             agent: concat!("murre-client/", env!("CARGO_PKG_VERSION")).into(),
             keep_alive: Duration::from_secs(60),
+            session_expiry: Duration::ZERO,
             will: None,
             buffer: Buffer::default(),
             backoff: Backoff::default(),
@@ -95,6 +97,15 @@ impl ClientBuilder {
     /// isn't given. The broker may grant another time. Zero: never.
     pub fn keep_alive(mut self, keep_alive: Duration) -> Self {
         self.keep_alive = keep_alive;
+        self
+    }
+
+    /// How long the broker keeps the session after a disconnect: the [acknowledged](crate::SubscribeBuilder::acknowledge)
+    /// subscriptions of this client, with what it has not acknowledged and what is published meanwhile. Whole
+    /// seconds, rounded up; none where it isn't given, which also ends a session that the broker has. The broker
+    /// may grant less. For a session to go on in a later process, give a [`client_id`](ClientBuilder::client_id).
+    pub fn session_expiry(mut self, after: Duration) -> Self {
+        self.session_expiry = after;
         self
     }
 
@@ -182,6 +193,7 @@ impl ClientBuilder {
             token: self.token,
             agent: self.agent,
             keep_alive: self.keep_alive,
+            session_expiry: self.session_expiry,
             will: self.will,
             buffer: self.buffer,
             backoff: self.backoff,

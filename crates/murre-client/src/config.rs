@@ -19,6 +19,7 @@ pub(crate) struct Config {
     pub(crate) token: Option<String>,
     pub(crate) agent: String,
     pub(crate) keep_alive: Duration,
+    pub(crate) session_expiry: Duration,
     pub(crate) will: Option<Will>,
     pub(crate) buffer: Buffer,
     pub(crate) backoff: Backoff,
@@ -35,7 +36,7 @@ impl Config {
             password: self.password.as_deref().map(Into::into),
             token: self.token.as_deref().map(Into::into),
             keep_alive: Some(seconds_rounded_up(self.keep_alive)),
-            session_expiry: None,
+            session_expiry: (!self.session_expiry.is_zero()).then(|| seconds_rounded_up(self.session_expiry)),
             will: self.will.as_ref().map(Will::to_wire),
             agent: Some(self.agent.as_str().into()),
         }

@@ -68,6 +68,9 @@ pub(crate) async fn drive(shared: &Shared, connection: Connection) -> End {
     match ending {
         Ending::Closing => End::Closed,
         Ending::Broken(reason) => End::Lost(Loss::broken(reason)),
+        Ending::Restart => {
+            End::Lost(Loss::broken("messages of the session that were let go here have to be sent again"))
+        }
         Ending::ByBroker(loss) => End::Lost(loss),
         Ending::Malformed(error) => End::Lost(Loss {
             code: Some(Code::MALFORMED),
@@ -84,6 +87,8 @@ enum Ending {
     Broken(String),
     ByBroker(Loss),
     Malformed(DecodeError),
+    /// A new connection is needed.
+    Restart,
 }
 
 struct Driver<'a> {
@@ -189,6 +194,9 @@ impl Driver<'_> {
     }
 
     async fn begin_writing(&mut self) -> Result<(), Ending> {
+        if self.shared.session().wants_restart() {
+            return Err(Ending::Restart);
+        }
         let (frame, too_large) = self.shared.session().take_frame();
         self.shared.dropped(too_large);
         self.shared.room_may_be();
@@ -249,7 +257,7 @@ impl Driver<'_> {
     async fn say_farewell(&mut self, ending: &Ending) {
         let words = match ending {
             Ending::Broken(_) => return,
-            Ending::Closing | Ending::ByBroker(_) => (CloseCode::Normal, String::new()),
+            Ending::Closing | Ending::ByBroker(_) | Ending::Restart => (CloseCode::Normal, String::new()),
             Ending::Malformed(error) => (CloseCode::from(Code::MALFORMED.number()), error.to_string()),
         };
         let bye = async {

@@ -10,7 +10,7 @@ use std::{
 use futures_util::Stream;
 use murre_protocol::{Code, packet::NoticeKind};
 
-use crate::inbox::{Bounds, Inbox};
+use crate::inbox::{Bounds, Inbox, Queued};
 
 /// Something that happened to the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub enum Event {
     /// The client has ended; nothing comes after this.
     Closed,
 }
+
+impl Queued for Event {}
 
 /// Events that a stream holds for its reader.
 const EVENTS_MAX: usize = 256;

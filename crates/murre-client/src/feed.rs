@@ -1,16 +1,18 @@
 //! What a subscription's stream and the background task share.
 
 use std::sync::{
-    OnceLock,
+    Arc, Mutex, OnceLock, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
+use murre_protocol::Position;
 use tokio::sync::watch;
 
 use crate::{
     error::SubscribeError,
-    inbox::{Bounds, Inbox},
+    inbox::{Bounds, Inbox, Queued},
     message::Message,
+    resume::{Recovery, Run},
 };
 
 /// How far a subscription is.
@@ -24,13 +26,29 @@ pub(crate) enum Progress {
     Ended,
 }
 
+/// Messages, and what happened between them.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Message(Run, Message),
+    CaughtUp { run: Run, positions: Vec<Position>, epoch: Arc<str>, count: u64 },
+    Resumed(Run, Recovery),
+    Restarted(Run),
+}
+
+impl Queued for Item {
+    fn is_mark(&self) -> bool {
+        !matches!(self, Self::Message(..))
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    pub(crate) inbox: Inbox<Message>,
+    pub(crate) inbox: Inbox<Item>,
     /// A full inbox pauses the connection instead of dropping the oldest.
     pub(crate) backpressure: bool,
     broker_dropped: AtomicU64,
+    recovery: Mutex<Option<Recovery>>,
     error: OnceLock<SubscribeError>,
     progress: watch::Sender<Progress>,
 }
@@ -41,21 +59,42 @@ impl Feed {
             inbox: Inbox::new(bounds),
             backpressure,
             broker_dropped: AtomicU64::new(0),
+            recovery: Mutex::new(None),
             error: OnceLock::new(),
             progress: watch::Sender::new(Progress::CatchingUp),
         }
     }
 
-    /// Hands a message over; true when the reader has to take some before the next.
-    pub(crate) fn deliver(&self, message: Message) -> bool {
-        let weight = message.weight();
-        self.inbox.push(message, weight);
+    /// Hands an item over; true when the reader has to take some before the next.
+    pub(crate) fn deliver(&self, item: Item) -> bool {
+        let weight = match &item {
+            Item::Message(_, message) => message.weight(),
+            Item::CaughtUp { .. } => {
+                self.advance(Progress::CaughtUp);
+                return self.mark(item);
+            }
+            Item::Resumed(_, recovery) => {
+                *self.recovery.lock().unwrap_or_else(PoisonError::into_inner) = Some(recovery.clone());
+                return self.mark(item);
+            }
+            Item::Restarted(_) => return self.mark(item),
+        };
+        if self.backpressure {
+            self.inbox.push_beyond(item, weight);
+        } else {
+            self.inbox.push(item, weight);
+        }
         self.backpressure && self.inbox.is_full()
     }
 
-    /// All kept messages came.
-    pub(crate) fn caught_up(&self) {
-        self.advance(Progress::CaughtUp);
+    fn mark(&self, item: Item) -> bool {
+        self.inbox.push_mark(item);
+        false
+    }
+
+    /// How it went when the subscription last went on from a point.
+    pub(crate) fn recovery(&self) -> Option<Recovery> {
+        self.recovery.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The broker left out `count` messages.

@@ -1,4 +1,6 @@
 //! A bounded queue between the background task and one reader: the oldest go when it is full, and are counted.
+//!
+//! Besides what counts for its bound there may be marks in the queue, which say something about their place in it.
 
 use std::{
     collections::VecDeque,
@@ -17,6 +19,17 @@ pub(crate) struct Bounds {
     pub(crate) bytes: usize,
 }
 
+/// What may be in an inbox.
+pub(crate) trait Queued {
+    /// Whether this is a mark, which counts neither for the bound nor as dropped.
+    fn is_mark(&self) -> bool {
+        false
+    }
+}
+
+/// Marks that a queue holds; the oldest go when there are more.
+const MARKS_MAX: usize = 64;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Inbox<T> {
@@ -30,14 +43,35 @@ pub(crate) struct Inbox<T> {
 struct State<T> {
     queue: VecDeque<(T, usize)>,
     bytes: usize,
+    marks: usize,
     dropped: u64,
     ended: bool,
     reader: Option<Waker>,
 }
 
-impl<T> Inbox<T> {
+impl<T: Queued> State<T> {
+    fn counted(&self) -> usize {
+        self.queue.len() - self.marks
+    }
+
+    fn append(&mut self, item: T, bytes: usize) {
+        self.marks += usize::from(item.is_mark());
+        self.bytes += bytes;
+        self.queue.push_back((item, bytes));
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        let (item, bytes) = self.queue.pop_front()?;
+        self.marks -= usize::from(item.is_mark());
+        self.bytes -= bytes;
+        Some(item)
+    }
+}
+
+impl<T: Queued> Inbox<T> {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        let state = State { queue: VecDeque::new(), bytes: 0, dropped: 0, ended: false, reader: None };
+        let queue = VecDeque::new();
+        let state = State { queue, bytes: 0, marks: 0, dropped: 0, ended: false, reader: None };
         Self { bounds, state: Mutex::new(state), room: Notify::new() }
     }
 
@@ -46,7 +80,8 @@ impl<T> Inbox<T> {
     }
 
     fn is_over(&self, state: &State<T>) -> bool {
-        state.queue.len() > self.bounds.items || (state.bytes > self.bounds.bytes && state.queue.len() > 1)
+        let counted = state.counted();
+        counted > self.bounds.items || (state.bytes > self.bounds.bytes && counted > 1)
     }
 
     /// Adds `item` of `bytes`; the oldest go when there are too many. Nothing is added after the end.
@@ -55,14 +90,45 @@ impl<T> Inbox<T> {
         if state.ended {
             return;
         }
-        state.queue.push_back((item, bytes));
-        state.bytes += bytes;
+        state.append(item, bytes);
         while self.is_over(&state) {
-            let Some((_, bytes)) = state.queue.pop_front() else { break };
-            state.bytes -= bytes;
-            state.dropped += 1;
+            let Some(oldest) = state.pop() else { break };
+            state.dropped += u64::from(!oldest.is_mark());
         }
         wake(state);
+    }
+
+    /// Adds `item` of `bytes` and drops nothing for it: the pusher waits for [`room`](Inbox::room).
+    pub(crate) fn push_beyond(&self, item: T, bytes: usize) {
+        let mut state = self.state();
+        if !state.ended {
+            state.append(item, bytes);
+            wake(state);
+        }
+    }
+
+    /// Adds a mark. Of too many unread ones the oldest goes.
+    pub(crate) fn push_mark(&self, mark: T) {
+        let mut state = self.state();
+        if state.ended {
+            return;
+        }
+        if state.marks >= MARKS_MAX
+            && let Some(oldest) = state.queue.iter().position(|(item, _)| item.is_mark())
+        {
+            state.queue.remove(oldest);
+            state.marks -= 1;
+        }
+        state.append(mark, 0);
+        wake(state);
+    }
+
+    /// Takes everything out that was not read.
+    pub(crate) fn clear(&self) {
+        let mut state = self.state();
+        state.queue.clear();
+        (state.bytes, state.marks) = (0, 0);
+        self.room.notify_one();
     }
 
     /// Changes the newest item if `merge` says that this took the new one in; else adds `item`.
@@ -77,9 +143,8 @@ impl<T> Inbox<T> {
     pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<T>> {
         let mut state = self.state();
         let was_full = self.holds_the_bound(&state);
-        match state.queue.pop_front() {
-            Some((item, bytes)) => {
-                state.bytes -= bytes;
+        match state.pop() {
+            Some(item) => {
                 if was_full {
                     self.room.notify_one();
                 }
@@ -94,7 +159,7 @@ impl<T> Inbox<T> {
     }
 
     fn holds_the_bound(&self, state: &State<T>) -> bool {
-        !state.ended && (state.queue.len() >= self.bounds.items || state.bytes >= self.bounds.bytes)
+        !state.ended && (state.counted() >= self.bounds.items || state.bytes >= self.bounds.bytes)
     }
 
     /// Whether one more item would push out the oldest.
@@ -144,6 +209,15 @@ mod tests {
 
     use super::*;
 
+    /// Marks are the numbers from 1000 on.
+    impl Queued for u32 {
+        fn is_mark(&self) -> bool {
+            *self >= 1000
+        }
+    }
+
+    impl Queued for usize {}
+
     fn next(inbox: &Inbox<u32>) -> Option<Option<u32>> {
         poll_fn(|context| inbox.poll_next(context)).now_or_never()
     }
@@ -175,9 +249,40 @@ mod tests {
         assert_eq!((next(&inbox), next(&inbox)), (Some(Some(1)), Some(None)));
     }
 
+    #[test]
+    fn marks_take_no_room_and_keep_their_place() {
+        let inbox = Inbox::new(Bounds { items: 2, bytes: 100 });
+        inbox.push(1, 1);
+        inbox.push_mark(1000);
+        inbox.push(2, 1);
+        assert_eq!([next(&inbox), next(&inbox), next(&inbox)], [1, 1000, 2].map(|n| Some(Some(n))));
+        assert_eq!(inbox.dropped(), 0);
+    }
+
+    #[test]
+    fn unread_marks_are_bounded() {
+        let inbox = Inbox::new(Bounds { items: 2, bytes: 100 });
+        for n in 0..1000 {
+            inbox.push_mark(1000 + n);
+        }
+        let first = 2000 - u32::try_from(MARKS_MAX).unwrap();
+        assert_eq!((next(&inbox), inbox.state().queue.len()), (Some(Some(first)), MARKS_MAX - 1));
+    }
+
+    #[tokio::test]
+    async fn what_is_pushed_beyond_the_bound_drops_nothing_and_leaves_no_room() {
+        let inbox = Inbox::new(Bounds { items: 1, bytes: 100 });
+        inbox.push_beyond(1, 1);
+        inbox.push_beyond(2, 1);
+        assert_eq!(next(&inbox), Some(Some(1)));
+        assert_eq!(inbox.room().now_or_never(), None);
+        let ((), item) = tokio::join!(inbox.room(), async { next(&inbox) });
+        assert_eq!((item, inbox.dropped()), (Some(Some(2)), 0));
+    }
+
     #[tokio::test]
     async fn a_reader_is_woken_by_a_push_and_by_the_end() {
-        let inbox = Inbox::new(Bounds { items: 2, bytes: 100 });
+        let inbox = Inbox::<u32>::new(Bounds { items: 2, bytes: 100 });
         let read = poll_fn(|context| inbox.poll_next(context));
         let (item, ()) = tokio::join!(read, async { inbox.push(7, 1) });
         assert_eq!(item, Some(7));

@@ -54,14 +54,16 @@
 //! | module | holds |
 //! |---|---|
 //! | `builder`, `client` | building a client, and its handle |
-//! | `publish`, `subscribe`, `request`, `presence`, `will`, `message`, `event` | what an application does, sends and gets |
+//! | `publish`, `subscribe`, `subscription`, `request`, `presence`, `will`, `message`, `event` | what an application does, sends and gets |
 //! | `buffer`, `backoff`, `error` | what it can set, and what can go wrong |
 //! | `session` | the client's state over all its connections, without I/O: `outgoing`, `subscriptions`, `replies` |
+//! | `resume`, `acks`, `orphans` | of a subscription: where to go on, what was handled, what came before it was asked for |
 //! | `inbox`, `feed` | bounded queues from the background task to a reader |
 //! | `shared` | the session behind a lock, and the signals between handles and background task |
 //! | `task`, `dial`, `drive`, `keep_alive` | the background task: connecting, one connection, its time |
 //! | `address`, `tls`, `config`, `payload` | small helpers |
 
+mod acks;
 mod address;
 mod backoff;
 mod buffer;
@@ -76,15 +78,18 @@ mod feed;
 mod inbox;
 mod keep_alive;
 mod message;
+mod orphans;
 mod outgoing;
 mod payload;
 mod presence;
 mod publish;
 mod replies;
 mod request;
+mod resume;
 mod session;
 mod shared;
 mod subscribe;
+mod subscription;
 mod subscriptions;
 mod task;
 mod tls;
@@ -120,5 +125,7 @@ pub use murre_protocol::{
 pub use presence::{Presence, PresenceState, PresenceStream};
 pub use publish::{Acknowledgement, Publish, PublishBuilder, Published};
 pub use request::{Request, RequestBuilder};
-pub use subscribe::{From, SubscribeBuilder, Subscription};
+pub use resume::{Lost, Recovery, ResumePoint};
+pub use subscribe::{Acknowledge, From, SubscribeBuilder};
+pub use subscription::{Subscription, SubscriptionEvent};
 pub use will::Will;

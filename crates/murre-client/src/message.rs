@@ -1,5 +1,7 @@
 //! Messages as a subscriber gets them.
 
+use std::sync::Weak;
+
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use murre_protocol::{Format, Position, Timestamp, packet};
@@ -8,7 +10,7 @@ use serde::{
     de::{DeserializeOwned, IntoDeserializer, value::StrDeserializer},
 };
 
-use crate::error::DecodeError;
+use crate::{error::DecodeError, resume::Run, shared::Shared};
 
 /// A message that was published to a topic.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +21,21 @@ pub struct Message {
     time: Timestamp,
     position: Position,
     options: Option<Box<Options>>,
+    acknowledger: Option<Acknowledger>,
+}
+
+/// Where a message is acknowledged: no part of its value, so that all are equal.
+#[derive(Debug, Clone)]
+pub(crate) struct Acknowledger {
+    pub(crate) shared: Weak<Shared>,
+    pub(crate) sub: u64,
+    pub(crate) run: Run,
+}
+
+impl PartialEq for Acknowledger {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -42,6 +59,27 @@ impl Message {
             time: message.time,
             position: message.position,
             options: message.options.map(|options| Box::new(Options::from_wire(*options))),
+            acknowledger: None,
+        }
+    }
+
+    /// The message with a place where it is acknowledged.
+    pub(crate) fn with(mut self, acknowledger: Acknowledger) -> Self {
+        self.acknowledger = Some(acknowledger);
+        self
+    }
+
+    /// Says that this message was handled, **and every earlier one of its subscription in the same shard**: an
+    /// acknowledgement is cumulative. So handle messages in order, and acknowledge one when those before it are done
+    /// too. Acknowledgements are put together, and sent as soon as the connection is free.
+    ///
+    /// Does nothing where the subscription isn't [acknowledged](crate::SubscribeBuilder::acknowledge), has ended, or
+    /// had to begin anew since: the message comes again then.
+    pub fn acknowledge(&self) {
+        if let Some(Acknowledger { shared, sub, run }) = &self.acknowledger
+            && let Some(shared) = shared.upgrade()
+        {
+            shared.acknowledge(*sub, *run, self.position);
         }
     }
 

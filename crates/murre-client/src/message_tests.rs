@@ -12,6 +12,7 @@ fn message(format: Format, payload: impl Into<Bytes>) -> Message {
         time: Timestamp::default(),
         position: Position::NONE,
         options: None,
+        acknowledger: None,
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::{
     error::{DecodeError, SubscribeError},
     message::Message,
-    subscribe::Subscription,
+    subscription::Subscription,
 };
 
 /// Where the broker tells of clients; the client's id is the last level.

@@ -8,7 +8,7 @@ use murre_protocol::{
     packet::{From as WireFrom, SubscribeOptions},
 };
 use serde::Serialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
 use crate::{
     client::Client,
@@ -19,7 +19,7 @@ use crate::{
     publish::{BoxFuture, PublishBuilder},
     replies::Replies,
     subscribe::{Registration, granted},
-    subscriptions::Route,
+    subscriptions::{Route, Wanted},
 };
 
 /// How long an answer may take where it isn't said.
@@ -169,8 +169,10 @@ async fn subscribe(client: &Client) -> Result<ReplySubscription, RequestError> {
     let replies = Arc::new(Replies::new(topic.clone()));
     let options = SubscribeOptions { from: Some(WireFrom::Live), ..Default::default() };
     let route = Route::Replies(Arc::clone(&replies));
-    let (registration, answer) = Registration::begin(client.shared_handle(), topic, options, route)?;
-    granted(answer).await?;
+    let (answer, granting) = oneshot::channel();
+    let wanted = Wanted { filter: topic, options, after: None, resumes: false, route, answer };
+    let registration = Registration::begin(client.shared_handle(), wanted)?;
+    granted(granting).await?;
     Ok(ReplySubscription { replies, _registration: registration })
 }
 

@@ -10,10 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use murre_protocol::{
     Code, Codec, Position,
-    packet::{
-        BrokerPacket, ClientPacket, Connected, Disconnect, Message as WireMessage, Notice, Published,
-        SubscribeOptions,
-    },
+    packet::{BrokerPacket, ClientPacket, Connected, Disconnect, Message as WireMessage, Notice, Published},
 };
 use tokio::sync::oneshot;
 
@@ -24,7 +21,8 @@ use crate::{
     feed::Feed,
     message::Message,
     outgoing::{Outbound, Outgoing, Push},
-    subscriptions::{Answer, Route, Subscriptions},
+    resume::Run,
+    subscriptions::{Removal, Subscriptions, Wanted},
 };
 
 /// The most bytes that pending packets are joined to in one WebSocket message.
@@ -100,11 +98,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(buffer: Buffer, client_id: Option<String>) -> Self {
+    /// `wants_session`: the broker is asked to keep acknowledged subscriptions over disconnects.
+    pub(crate) fn new(buffer: Buffer, client_id: Option<String>, wants_session: bool) -> Self {
         Self {
             buffer_bytes: buffer.bytes,
             outgoing: Outgoing::new(buffer),
-            subscriptions: Subscriptions::default(),
+            subscriptions: Subscriptions::new(wants_session),
             ping_due: false,
             pong_due: false,
             limits: None,
@@ -157,22 +156,21 @@ impl Session {
     }
 
     /// Wants a subscription; its number.
-    pub(crate) fn subscribe(
-        &mut self,
-        filter: String,
-        options: SubscribeOptions<'static>,
-        route: Route,
-        answer: Answer,
-    ) -> Result<u64, SubscribeError> {
+    pub(crate) fn subscribe(&mut self, wanted: Wanted) -> Result<u64, SubscribeError> {
         match self.refuses() {
             Some(closed) => Err(closed.into()),
-            None => self.subscriptions.add(filter, options, route, answer),
+            None => self.subscriptions.add(wanted),
         }
     }
 
-    /// Ends a subscription; `ended` resolves (or is dropped) when the broker knows.
-    pub(crate) fn unsubscribe(&mut self, sub: u64, ended: oneshot::Sender<()>) {
-        self.subscriptions.remove(sub, ended);
+    /// Ends or leaves a subscription; `ended` resolves (or is dropped) when the broker knows.
+    pub(crate) fn unsubscribe(&mut self, sub: u64, removal: Removal, ended: oneshot::Sender<()>) {
+        self.subscriptions.remove(sub, removal, ended);
+    }
+
+    /// A message was handled, and all before it in its shard; whether the broker has to be told.
+    pub(crate) fn acknowledge(&mut self, sub: u64, run: Run, position: Position) -> bool {
+        self.subscriptions.acknowledge(sub, run, position)
     }
 
     /// The client's name, as far as known.
@@ -205,6 +203,7 @@ impl Session {
         let known = |bytes: usize| if bytes == 0 { usize::MAX } else { bytes };
         self.limits =
             Some(Limits { packet: known(bytes(info.max_packet)), message: known(bytes(info.max_message)) });
+        self.subscriptions.connected(info);
         if !info.client_id.is_empty() {
             self.client_id = Some(info.client_id.clone().into_owned());
         }
@@ -245,6 +244,11 @@ impl Session {
         self.outgoing.frame_written();
     }
 
+    /// Whether the connection has to be made again, for the broker to send again what was let go here.
+    pub(crate) fn wants_restart(&self) -> bool {
+        self.subscriptions.wants_restart()
+    }
+
     /// Whether nothing is left to send or to be answered.
     pub(crate) fn is_flushed(&self) -> bool {
         self.outgoing.pending() == 0 && !self.subscriptions.has_packets()
@@ -262,11 +266,7 @@ impl Session {
             BrokerPacket::Published(published) => self.published(published),
             BrokerPacket::Subscribed(subscribed) => self.subscriptions.subscribed(&subscribed),
             BrokerPacket::Unsubscribed { sub, .. } => self.subscriptions.unsubscribed(sub),
-            BrokerPacket::CaughtUp(caught_up) => {
-                if let Some(Route::Feed(feed)) = self.subscriptions.route(caught_up.sub) {
-                    feed.caught_up();
-                }
-            }
+            BrokerPacket::CaughtUp(caught_up) => self.subscriptions.caught_up(&caught_up),
             BrokerPacket::Notice(notice) => events.push(self.notice(*notice)),
             BrokerPacket::Ping => self.pong_due = true,
             BrokerPacket::Disconnect(Disconnect { code, reason, retry_after }) => {
@@ -278,19 +278,9 @@ impl Session {
     }
 
     fn message(&mut self, sub: u64, message: WireMessage<'_>, frame: &Bytes) -> Received {
-        // One without a route was on its way when its subscription ended.
-        let Some(route) = self.subscriptions.route(sub) else { return Received::Nothing };
-        let message = Message::from_wire(message, frame);
-        match route {
-            Route::Feed(feed) => {
-                let is_full = feed.deliver(message);
-                if is_full { Received::Pause(Arc::clone(feed)) } else { Received::Nothing }
-            }
-            Route::Replies(replies) => {
-                replies.deliver(message);
-                Received::Nothing
-            }
-        }
+        let position = message.position;
+        let full = self.subscriptions.message(sub, position, || Message::from_wire(message, frame));
+        full.map_or(Received::Nothing, Received::Pause)
     }
 
     fn published(&mut self, published: Published<'_>) {
@@ -307,7 +297,7 @@ impl Session {
     fn notice(&self, notice: Notice<'_>) -> Event {
         use murre_protocol::packet::NoticeKind;
         if let (NoticeKind::Dropped, Some(sub), Some(count)) = (notice.kind, notice.sub, notice.count)
-            && let Some(Route::Feed(feed)) = self.subscriptions.route(sub)
+            && let Some(feed) = self.subscriptions.feed(sub)
         {
             feed.dropped_by_broker(count);
         }

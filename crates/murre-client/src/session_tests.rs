@@ -1,7 +1,7 @@
 use super::*;
 
 fn session() -> Session {
-    Session::new(Buffer::messages(10), None)
+    Session::new(Buffer::messages(10), None, false)
 }
 
 fn publish(session: &mut Session, packet: &[u8]) -> oneshot::Receiver<Outcome> {
@@ -30,9 +30,7 @@ fn a_publish_does_not_overtake_a_subscription() {
     connect(&mut session);
     let _outcome = publish(&mut session, b"x");
     let feed = Arc::new(Feed::new(crate::inbox::Bounds { items: 1, bytes: 1 }, false));
-    session
-        .subscribe("a".into(), SubscribeOptions::default(), Route::Feed(feed), oneshot::channel().0)
-        .unwrap();
+    session.subscribe(crate::testing::wanted("a", crate::subscriptions::Route::Feed(feed))).unwrap();
     let (frame, _) = session.take_frame();
     assert!(frame.len() > 1 && frame.ends_with(b"x"));
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use murre_protocol::packet::Connected;
+use murre_protocol::{Position, packet::Connected};
 use tokio::{
     sync::{Notify, oneshot, watch},
     time::Instant,
@@ -20,7 +20,9 @@ use crate::{
     error::ClientClosed,
     event::{Event, EventHub},
     outgoing::Outbound,
+    resume::Run,
     session::{NotTaken, Session, Ticket},
+    subscriptions::Removal,
 };
 
 /// See the module.
@@ -42,7 +44,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
-        let session = Session::new(config.buffer, config.client_id.clone());
+        let session = Session::new(config.buffer, config.client_id.clone(), !config.session_expiry.is_zero());
         Self {
             config,
             events: EventHub::default(),
@@ -115,12 +117,20 @@ impl Shared {
         }
     }
 
-    /// Ends a subscription; the receiver resolves when the broker knows, and fails where there is no connection.
-    pub(crate) fn unsubscribe(&self, sub: u64) -> oneshot::Receiver<()> {
+    /// Ends or leaves a subscription; the receiver resolves when the broker knows, and fails where there is no
+    /// connection.
+    pub(crate) fn unsubscribe(&self, sub: u64, removal: Removal) -> oneshot::Receiver<()> {
         let (ended, waiting) = oneshot::channel();
-        self.session().unsubscribe(sub, ended);
+        self.session().unsubscribe(sub, removal, ended);
         self.wake();
         waiting
+    }
+
+    /// A message of a subscription was handled, and all before it in its shard.
+    pub(crate) fn acknowledge(&self, sub: u64, run: Run, position: Position) {
+        if self.session().acknowledge(sub, run, position) {
+            self.wake();
+        }
     }
 
     /// Begins the end: nothing new is taken, what is pending may be sent for `patience`.

@@ -1,16 +1,9 @@
-//! Subscribing, and the stream of messages.
+//! Subscribing.
 
-use std::{
-    fmt,
-    future::IntoFuture,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{fmt, future::IntoFuture, sync::Arc};
 
-use futures_util::Stream;
 use murre_protocol::{
-    SharedFilter, Timestamp,
+    Position, SharedFilter, Timestamp,
     packet::{self, OnSlow, SubscribeOptions},
 };
 use tokio::sync::oneshot;
@@ -19,10 +12,12 @@ use crate::{
     error::{ClientClosed, SubscribeError},
     feed::Feed,
     inbox::Bounds,
-    message::Message,
+    message::Acknowledger,
     publish::BoxFuture,
+    resume::{ResumePoint, Run, Tracker},
     shared::Shared,
-    subscriptions::Route,
+    subscription::Subscription,
+    subscriptions::{Removal, Route, Wanted},
 };
 
 /// Messages that a subscription's queue holds where it isn't said. One WebSocket message from the broker (256 KiB)
@@ -31,8 +26,9 @@ const QUEUE_MESSAGES: usize = 16_384;
 /// Bytes that a subscription's queue holds.
 const QUEUE_BYTES_MAX: usize = 64 << 20;
 
-/// Where a subscription begins. After a reconnect it begins there again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Where a subscription begins. After a reconnect it begins there again, but for one that
+/// [resumes](SubscribeBuilder::resume) and one that is part of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum From {
     /// The last value of every matching topic, then live.
@@ -42,19 +38,22 @@ pub enum From {
     Live,
     /// The last so many messages of every matching topic, then live.
     LastN(u64),
-    /// What was published since then, then live.
+    /// What was published since then, by the broker's clock, then live.
     Since(Timestamp),
+    /// What was published after this point, then live. [`Subscription::recovery`] says whether anything is missing.
+    /// Such a subscription [resumes](SubscribeBuilder::resume) by itself.
+    After(ResumePoint),
 }
 
-impl From {
-    fn to_wire(self) -> packet::From<'static> {
-        match self {
-            Self::Last => packet::From::Last,
-            Self::Live => packet::From::Live,
-            Self::LastN(n) => packet::From::LastN(n),
-            Self::Since(time) => packet::From::Since(time),
-        }
-    }
+/// Who acknowledges the messages of a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Acknowledge {
+    /// A message is acknowledged when the next one is asked for: it counts as handled by then. Read without
+    /// prefetching (no `buffered`, no `ready_chunks`), else messages count that nobody has looked at.
+    Automatic,
+    /// The application says so, by [`Message::acknowledge`](crate::Message::acknowledge) or [`Subscription::acknowledge`].
+    Explicit,
 }
 
 /// A subscription before it is made: from [`Client::subscribe`](crate::Client::subscribe). `.await` it.
@@ -67,6 +66,9 @@ pub struct SubscribeBuilder {
     shared: Arc<Shared>,
     filter: String,
     options: SubscribeOptions<'static>,
+    from: From,
+    resume: bool,
+    acknowledge: Option<Acknowledge>,
     queue: usize,
     backpressure: bool,
 }
@@ -74,12 +76,63 @@ pub struct SubscribeBuilder {
 impl SubscribeBuilder {
     pub(crate) fn new(shared: Arc<Shared>, filter: String) -> Self {
         let options = SubscribeOptions::default();
-        Self { shared, filter, options, queue: QUEUE_MESSAGES, backpressure: false }
+        Self {
+            shared,
+            filter,
+            options,
+            from: From::default(),
+            resume: false,
+            acknowledge: None,
+            queue: QUEUE_MESSAGES,
+            backpressure: false,
+        }
     }
 
     /// Where to begin; [`From::Last`] where it isn't said.
     pub fn from(mut self, from: From) -> Self {
-        self.options.from = Some(from.to_wire());
+        self.from = from;
+        self
+    }
+
+    /// After a reconnect the subscription goes on behind the last message that came, as far as the broker keeps
+    /// what was published meanwhile, instead of beginning again. [`SubscriptionEvent::Resumed`](crate::SubscriptionEvent::Resumed) says in its place
+    /// whether anything is missing. Before the first CAUGHT_UP there is nothing to go on from: it begins again then.
+    pub fn resume(mut self) -> Self {
+        self.resume = true;
+        self
+    }
+
+    /// The broker keeps every message until it is acknowledged: each comes at least once. With a
+    /// [`session_expiry`](crate::ClientBuilder::session_expiry) that holds over disconnects and restarts of this
+    /// process, without it until the connection ends.
+    ///
+    /// The broker sends a bounded number of messages ahead of the acknowledgements. Nothing is dropped from the local
+    /// queue, so that [`backpressure`](SubscribeBuilder::backpressure) is implied.
+    ///
+    /// In a session the subscription is known by its filter: a later process that asks for the same filter goes on
+    /// with what is not acknowledged, wherever [`from`](SubscribeBuilder::from) says to begin. Dropping the
+    /// [`Subscription`] leaves it in the session; [`Subscription::close`] ends it.
+    ///
+    /// ```no_run
+    /// # use murre_client::{Acknowledge, Client};
+    /// # use std::time::Duration;
+    /// # async fn store(_: &murre_client::Message) -> std::io::Result<()> { Ok(()) }
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::builder("ws://127.0.0.1:8080")
+    ///     .client_id("archive")
+    ///     .session_expiry(Duration::from_secs(24 * 3600))
+    ///     .connect()
+    ///     .await?;
+    /// let mut readings = client.subscribe("site/#").acknowledge(Acknowledge::Explicit).await?;
+    /// while let Some(message) = readings.next().await {
+    ///     store(&message).await?;
+    ///     message.acknowledge();
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn acknowledge(mut self, by: Acknowledge) -> Self {
+        self.acknowledge = Some(by);
         self
     }
 
@@ -112,11 +165,41 @@ impl SubscribeBuilder {
             return Err(SubscribeError::Filter { filter: self.filter, source });
         }
         let bounds = Bounds { items: self.queue, bytes: QUEUE_BYTES_MAX };
-        let feed = Arc::new(Feed::new(bounds, self.backpressure));
-        let route = Route::Feed(Arc::clone(&feed));
-        let (guard, answer) = Registration::begin(self.shared, self.filter.clone(), self.options, route)?;
-        let subscription = Subscription { filter: self.filter, feed, registration: guard };
-        granted(answer).await.map(|()| subscription)
+        let feed = Arc::new(Feed::new(bounds, self.backpressure || self.acknowledge.is_some()));
+        let mut options = self.options;
+        options.ack = self.acknowledge.map(|_| true);
+        let (from, after) = to_wire(self.from);
+        options.from = from;
+        let (answer, granting) = oneshot::channel();
+        let wanted = Wanted {
+            filter: self.filter.clone(),
+            options,
+            after: after.clone(),
+            resumes: self.resume || after.is_some(),
+            route: Route::Feed(Arc::clone(&feed)),
+            answer,
+        };
+        let registration = Registration::begin(self.shared, wanted)?;
+        let subscription = Subscription {
+            filter: self.filter,
+            feed,
+            registration,
+            tracker: Tracker::new(after),
+            acknowledge: self.acknowledge,
+            taken: None,
+        };
+        granted(granting).await.map(|()| subscription)
+    }
+}
+
+/// `from` as an option of SUBSCRIBE, or as the point to go on from.
+fn to_wire(from: From) -> (Option<packet::From<'static>>, Option<ResumePoint>) {
+    match from {
+        From::Last => (None, None),
+        From::Live => (Some(packet::From::Live), None),
+        From::LastN(n) => (Some(packet::From::LastN(n)), None),
+        From::Since(time) => (Some(packet::From::Since(time)), None),
+        From::After(point) => (None, Some(point)),
     }
 }
 
@@ -146,91 +229,37 @@ pub(crate) struct Registration {
 
 impl Registration {
     /// Registers a subscription, to be asked for as soon as there is a connection.
-    pub(crate) fn begin(
-        shared: Arc<Shared>,
-        filter: String,
-        options: SubscribeOptions<'static>,
-        route: Route,
-    ) -> Result<(Self, GrantReceiver), SubscribeError> {
-        let (sender, answer) = oneshot::channel();
-        let sub = shared.session().subscribe(filter, options, route, sender)?;
+    pub(crate) fn begin(shared: Arc<Shared>, wanted: Wanted) -> Result<Self, SubscribeError> {
+        let sub = shared.session().subscribe(wanted)?;
         shared.wake();
-        Ok((Self { shared, sub }, answer))
+        Ok(Self { shared, sub })
+    }
+
+    /// A message was handled, and all before it in its shard.
+    pub(crate) fn acknowledge(&self, run: Run, position: Position) {
+        self.shared.acknowledge(self.sub, run, position);
+    }
+
+    /// Where messages of `run` are acknowledged.
+    pub(crate) fn acknowledger(&self, run: Run) -> Acknowledger {
+        Acknowledger { shared: Arc::downgrade(&self.shared), sub: self.sub, run }
     }
 
     /// Ends it, and waits until the broker knows.
-    async fn end(&self) {
-        // An error means that there is no connection, so the broker knows of no subscription either.
-        let _ = self.shared.unsubscribe(self.sub).await;
+    pub(crate) async fn end(&self) {
+        // An error means that there is no connection, so the broker knows of no subscription either, or will be told.
+        let _ = self.shared.unsubscribe(self.sub, Removal::End).await;
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        drop(self.shared.unsubscribe(self.sub));
+        drop(self.shared.unsubscribe(self.sub, Removal::Leave));
     }
 }
 
 impl fmt::Debug for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Registration").field(&self.sub).finish()
-    }
-}
-
-/// A subscription: a stream of messages that goes on over reconnects.
-///
-/// It ends when it is closed or dropped, when the client ends, or when the broker refuses it after a reconnect:
-/// [`error`](Subscription::error) says which. A reader that is too slow loses the oldest messages and nobody else
-/// anything: [`dropped`](Subscription::dropped) counts them.
-#[derive(Debug)]
-#[must_use = "dropping a subscription ends it"]
-pub struct Subscription {
-    filter: String,
-    feed: Arc<Feed>,
-    registration: Registration,
-}
-
-impl Subscription {
-    /// The next message; none when the subscription has ended. Cancellation safe.
-    pub async fn next(&mut self) -> Option<Message> {
-        std::future::poll_fn(|context| self.feed.inbox.poll_next(context)).await
-    }
-
-    /// The filter, as it was given.
-    pub fn topic_filter(&self) -> &str {
-        &self.filter
-    }
-
-    /// Waits until all values that the broker kept for this subscription have come (they may be in the queue
-    /// still); at once where that was before. False when the subscription ended first. Cancellation safe.
-    ///
-    /// The future doesn't borrow the subscription, so that messages can be taken meanwhile, as they have to be with
-    /// [`backpressure`](SubscribeBuilder::backpressure).
-    pub fn caught_up(&self) -> impl Future<Output = bool> + Send + use<> {
-        let feed = Arc::clone(&self.feed);
-        async move { feed.wait_caught_up().await }
-    }
-
-    /// How many messages were left out: by the broker, as its notices say, and by the local queue.
-    pub fn dropped(&self) -> u64 {
-        self.feed.dropped()
-    }
-
-    /// Why the subscription ended by itself; none while it goes on, and when the client was closed here.
-    pub fn error(&self) -> Option<&SubscribeError> {
-        self.feed.error()
-    }
-
-    /// Ends the subscription, and waits until the broker knows. Messages that were not taken are let go.
-    pub async fn close(self) {
-        self.registration.end().await;
-    }
-}
-
-impl Stream for Subscription {
-    type Item = Message;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.feed.inbox.poll_next(context)
     }
 }

@@ -1,7 +1,7 @@
 use murre_protocol::Code;
 
 use super::*;
-use crate::inbox::Bounds;
+use crate::{inbox::Bounds, testing::wanted};
 
 const FRAME_MAX: usize = 64 << 10;
 
@@ -10,12 +10,12 @@ fn feed() -> Route {
 }
 
 fn add(subscriptions: &mut Subscriptions, filter: &str) -> u64 {
-    subscriptions.add(filter.into(), SubscribeOptions::default(), feed(), oneshot::channel().0).unwrap()
+    subscriptions.add(wanted(filter, feed())).unwrap()
 }
 
 fn remove(subscriptions: &mut Subscriptions, sub: u64) -> oneshot::Receiver<()> {
     let (ended, waiting) = oneshot::channel();
-    subscriptions.remove(sub, ended);
+    subscriptions.remove(sub, Removal::End, ended);
     waiting
 }
 
@@ -97,7 +97,7 @@ fn frames_stay_within_their_bound() {
 fn one_that_the_broker_could_not_take_is_refused_here() {
     let mut subscriptions = Subscriptions::default();
     let (answer, mut waiting) = oneshot::channel();
-    subscriptions.add("x".repeat(200), SubscribeOptions::default(), feed(), answer).unwrap();
+    subscriptions.add(Wanted { answer, ..wanted(&"x".repeat(200), feed()) }).unwrap();
     add(&mut subscriptions, "a");
     assert_eq!(taken(&mut subscriptions, FRAME_MAX, 100), ["a"]);
     let error = waiting.try_recv().unwrap().unwrap_err();
@@ -109,10 +109,8 @@ fn their_number_is_bounded() {
     let mut subscriptions = Subscriptions::default();
     let feed = feed();
     for _ in 0..SUBSCRIPTIONS_MAX {
-        subscriptions
-            .add("a".into(), SubscribeOptions::default(), feed.clone(), oneshot::channel().0)
-            .unwrap();
+        subscriptions.add(wanted("a", feed.clone())).unwrap();
     }
-    let one_more = subscriptions.add("b".into(), SubscribeOptions::default(), feed, oneshot::channel().0);
+    let one_more = subscriptions.add(wanted("b", feed));
     assert!(matches!(one_more, Err(SubscribeError::TooMany { .. })));
 }

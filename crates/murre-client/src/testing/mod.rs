@@ -17,12 +17,18 @@ use std::{
 use murre_protocol::packet::Connected;
 use tokio::{
     io::DuplexStream,
-    sync::mpsc::{self, Receiver, Sender},
+    sync::{
+        mpsc::{self, Receiver, Sender},
+        oneshot,
+    },
 };
 
-pub(crate) use peer::{Peer, message, text_of};
+pub(crate) use peer::{Peer, message, message_at, text_of};
 
-use crate::{Client, ClientBuilder};
+use crate::{
+    Client, ClientBuilder,
+    subscriptions::{Route, Wanted},
+};
 
 /// Bytes on their way in each direction before a writer has to wait.
 const PIPE_BYTES: usize = 4096;
@@ -79,12 +85,7 @@ impl Broker {
 
     /// As [`connected`](Broker::connected), with other limits or another keep-alive.
     pub(crate) async fn connected_with(&mut self, info: Connected<'static>) -> (Client, Peer) {
-        let (client, peer) = tokio::join!(self.builder().connect(), async {
-            let mut peer = self.upgrade().await;
-            peer.expect_connect().await;
-            peer.send_connected(info).await;
-            peer
-        });
+        let (client, peer) = tokio::join!(self.builder().connect(), self.accept_with(info));
         (client.unwrap(), peer)
     }
 
@@ -110,9 +111,14 @@ impl Broker {
 
     /// The next connection, after CONNECTED.
     pub(crate) async fn accept(&mut self) -> Peer {
+        self.accept_with(info()).await
+    }
+
+    /// The next connection, after CONNECTED with `info`.
+    pub(crate) async fn accept_with(&mut self, info: Connected<'static>) -> Peer {
         let mut peer = self.upgrade().await;
         peer.expect_connect().await;
-        peer.send_connected(info()).await;
+        peer.send_connected(info).await;
         peer
     }
 }
@@ -133,4 +139,16 @@ pub(crate) fn info() -> Connected<'static> {
 /// Lets everybody else do what they can do, without any time passing.
 pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_nanos(1)).await;
+}
+
+/// A subscription without anything special, for which nobody waits.
+pub(crate) fn wanted(filter: &str, route: Route) -> Wanted {
+    Wanted {
+        filter: filter.to_owned(),
+        options: Default::default(),
+        after: None,
+        resumes: false,
+        route,
+        answer: oneshot::channel().0,
+    }
 }

@@ -135,8 +135,27 @@ impl Peer {
     }
 
     pub(crate) async fn caught_up(&mut self, sub: u64) {
-        let positions = Vec::new().into();
+        self.caught_up_at(sub, &[]).await;
+    }
+
+    /// CAUGHT_UP with a list.
+    pub(crate) async fn caught_up_at(&mut self, sub: u64, positions: &[Position]) {
+        let positions = positions.to_vec().into();
         self.send(BrokerPacket::CaughtUp(CaughtUp { sub, positions, count: 0 })).await;
+    }
+
+    /// The SUBSCRIBE that comes next, answered as `answer` says.
+    pub(crate) async fn answer(&mut self, answer: Subscribed<'static>) -> Subscribe<'static> {
+        let subscribe = self.expect_subscribe().await;
+        self.send(BrokerPacket::Subscribed(Box::new(Subscribed { sub: subscribe.sub, ..answer }))).await;
+        subscribe
+    }
+
+    pub(crate) async fn expect_ack(&mut self) -> (u64, Position) {
+        match self.next().await {
+            Some(ClientPacket::Ack { sub, position }) => (sub, position),
+            other => panic!("expected ACK, got {other:?}"),
+        }
     }
 
     /// Ends the connection with DISCONNECT and the WebSocket close, and waits for the client's end.
@@ -191,6 +210,15 @@ pub(crate) fn message(
             options: (options != MessageOptions::default()).then(|| Box::new(options)),
         },
     }
+}
+
+/// A MESSAGE with a text, at a position.
+pub(crate) fn message_at(sub: u64, position: Position, text: &str) -> BrokerPacket<'static> {
+    let mut packet = message(sub, "a", text, MessageOptions::default());
+    if let BrokerPacket::Message { message, .. } = &mut packet {
+        message.position = position;
+    }
+    packet
 }
 
 /// The payload of a publish as text.

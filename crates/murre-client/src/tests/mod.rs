@@ -1,10 +1,12 @@
 //! What an application can rely on, tried against a scripted broker.
 
+mod acknowledging;
 mod closing;
 mod connecting;
 mod keep_alive;
 mod publishing;
 mod reconnecting;
 mod requesting;
+mod resuming;
 mod subscribing;
 mod tls;
