@@ -230,13 +230,16 @@ fn read(criterion: &mut Criterion, path: &Path, world: World) {
     world.store.close(used);
     let (mut world, _) = World::open(path);
     let mut group = criterion.benchmark_group("store/read");
+    let mut reads = 0;
     group.sample_size(20).bench_function("last_100_of_a_topic", |bencher| {
         bencher.iter(|| {
+            reads += 1;
             let topic = world.topics[world.random.usize(..TOPICS)].clone();
             let shard = world.placement.shard(world.placement.topic_hash(&topic));
             assert_eq!(world.read(shard, &topic, ReadFrom::LastN(100)), 100);
         });
     });
+    println!("store/read: processor time for each {:.1} µs", processor_us("store-reader") / f64::from(reads));
     let expected = world.store.stats().records / u64::from(world.placement.shards);
     group.throughput(Throughput::Elements(expected));
     group.sample_size(10).bench_function("everything_of_a_shard", |bencher| {

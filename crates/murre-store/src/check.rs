@@ -92,10 +92,21 @@ impl Archive {
             report.damage(Damage { shard: 0, offset: 0, what });
         }
         for shard in &parts.shards {
+            let damaged_before = report.damaged;
             let topics = self.check_blocks(shard, &mut report);
+            // where something can't be read, the numbers can't be right
+            let is_whole = report.damaged == damaged_before;
             self.check_segments(shard, &mut report);
             for (id, topic) in topics {
                 if let Some(known) = shard.topics.get(id) {
+                    if is_whole && known.tally.held != topic.records {
+                        let (held, has) = (known.tally.held, topic.records);
+                        let what = format!(
+                            "the topic {:?} is said to have {held} records and has {has}",
+                            known.name
+                        );
+                        report.damage(Damage { shard: shard.number, offset: known.tally.last_offset, what });
+                    }
                     let (rule, is_retained) = (known.rule, known.tally.retained > 0);
                     report.topics.insert(known.name.to_string(), TopicReport { rule, is_retained, ..topic });
                 }

@@ -16,7 +16,10 @@ use std::path::Path;
 
 use fjall::{
     Database, Keyspace, KeyspaceCreateOptions, KvSeparationOptions, PersistMode,
-    config::{BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry},
+    config::{
+        BloomConstructionPolicy, CompressionPolicy, FilterPolicy, FilterPolicyEntry, HashRatioPolicy,
+        PartitioningPolicy, PinningPolicy, RestartIntervalPolicy,
+    },
 };
 
 /// When a keyspace has so many bytes in memory, they go to a table on disk. Bounds what a start has to replay.
@@ -117,12 +120,21 @@ impl Db {
     }
 }
 
+/// A table has an entry of some 30 bytes for each block of 4 KiB, so what helps to find it costs next to nothing: it
+/// all stays in memory, and blocks of keys have a hash index.
 fn log_options() -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
         .manual_journal_persist(true)
         .max_memtable_size(MEMTABLE_BYTES)
         .data_block_compression_policy(CompressionPolicy::disabled())
         .filter_policy(FilterPolicy::all(FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(10.0))))
+        .expect_point_read_hits(true)
+        .filter_block_pinning_policy(PinningPolicy::all(true))
+        .filter_block_partitioning_policy(PartitioningPolicy::all(false))
+        .index_block_pinning_policy(PinningPolicy::all(true))
+        .index_block_partitioning_policy(PartitioningPolicy::all(false))
+        .data_block_restart_interval_policy(RestartIntervalPolicy::all(1))
+        .data_block_hash_ratio_policy(HashRatioPolicy::all(2.0))
         .with_kv_separation(Some(
             KvSeparationOptions::default()
                 .separation_threshold(APART_BYTES)

@@ -58,6 +58,7 @@ impl Read {
         self.wanted.find_topics(shared, id.shard, |_| {});
         let Some(shard) = shared.shard(id.shard) else { return self.nothing() };
         let shard = shard.lock();
+        self.wanted.choose_way(shard.records());
         let segments = shard.segments_behind(self.reached, SEGMENTS);
         let open = (segments.len() < SEGMENTS).then(|| Way::open(&shard, &self.wanted, self.reached));
         let mut step = Step {

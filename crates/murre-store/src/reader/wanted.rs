@@ -12,6 +12,9 @@ use crate::{
 
 /// A read of so many topics or fewer goes by their index; one of more looks at everything.
 pub(super) const BY_INDEX_MAX: usize = 64;
+/// A read of more than one in so many records of a shard looks at everything, unless that is only a few records.
+const SCAN_SHARE: u64 = 8;
+const SCAN_RECORDS: u64 = 1024;
 /// Topics that are looked at under one lock.
 const WALK: usize = 512;
 /// A scan remembers so many topics.
@@ -23,6 +26,8 @@ pub(super) struct Wanted {
     filter: TopicFilter<'static>,
     /// The topics to read by their index; none where there are too many.
     pub(super) topics: Option<Vec<TopicId>>,
+    /// How many records these and others that were found have.
+    held: u64,
     /// How far the shard's list of topics was looked through for `topics`.
     walk: Walk,
     /// By topic, as far as it was needed. Where there's no entry it is made.
@@ -55,7 +60,7 @@ impl Wanted {
             vec![TopicId::new(hash, filter.as_str().as_bytes())]
         });
         let topics = Some(topics.unwrap_or_default());
-        Self { filter, topics, walk: Walk::default(), known: HashMap::new(), history: None }
+        Self { filter, topics, held: 0, walk: Walk::default(), known: HashMap::new(), history: None }
     }
 
     /// What holds for records that were there when the read began.
@@ -75,17 +80,22 @@ impl Wanted {
         let Some(shard) = shared.shard(number) else { return };
         if self.filter.is_exact() {
             let shard = shard.lock();
-            self.topics.iter().flatten().filter_map(|id| shard.topics.get(*id)).for_each(show);
+            let topics = self.topics.iter().flatten().filter_map(|id| shard.topics.get(*id));
+            for topic in topics {
+                self.held = topic.tally.held;
+                show(topic);
+            }
             return;
         }
         let (mut walk, filter) = (self.walk, &self.filter);
-        let wanted = &mut self.topics;
+        let (wanted, held) = (&mut self.topics, &mut self.held);
         loop {
             let more = shard.lock().topics.walk(&mut walk, WALK, |topic| {
                 if !matches(filter, &topic.name) {
                     return;
                 }
                 show(topic);
+                *held += topic.tally.held;
                 if let Some(topics) = wanted.as_mut().filter(|topics| !topics.contains(&topic.id)) {
                     topics.push(topic.id);
                 }
@@ -98,6 +108,13 @@ impl Wanted {
             }
         }
         self.walk = walk;
+    }
+
+    /// Looks at everything, where what is wanted is a good part of the shard's records anyway.
+    pub(super) fn choose_way(&mut self, records: u64) {
+        if self.held > SCAN_RECORDS && self.held.saturating_mul(SCAN_SHARE) > records {
+            self.topics = None;
+        }
     }
 
     /// Whether a topic's record with this ordinal and offset can't be wanted, as far as the index tells.

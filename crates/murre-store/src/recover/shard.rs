@@ -31,6 +31,10 @@ pub(super) fn read(
     read_topics(db, snapshot, &mut shard, rules, findings);
     read_segments(db, snapshot, &mut shard, findings);
     read_open(db, snapshot, &mut shard, rules, findings);
+    // what was committed last may have been deleted since
+    let topics = shard.topics.iter().map(|topic| topic.tally.last_offset).max();
+    let gone = shard.entry.gone.map(|gone| gone.offset);
+    shard.committed = topics.into_iter().chain(gone).fold(shard.committed, u64::max);
     Ok(shard)
 }
 

@@ -9,7 +9,7 @@ use crate::{
     db::Db,
     format::{
         Block, BlockBuilder, Dropped, Place, RecordRef, SegmentBlocks, SegmentInfo, SegmentTopic,
-        SegmentTopics, TopicId, keys,
+        SegmentTopics, TopicId, TopicTally, keys,
     },
     shard::{OpenTopic, Shard},
 };
@@ -150,7 +150,10 @@ impl Rewritten {
             if self.has_lost(*id, tally.value) {
                 tally.value = tally.retained;
             }
-            batch.insert(&db.topics, keys::topic(shard.number, *id), tally.encode(&topic.name));
+            // a start counts again what is in the open segment
+            let in_open = shard.open.topic(*id).map_or(0, |open| open.records);
+            let on_disk = TopicTally { held: tally.held.saturating_sub(in_open), ..*tally };
+            batch.insert(&db.topics, keys::topic(shard.number, *id), on_disk.encode(&topic.name));
         }
         if self.is_empty() {
             shard.remove_segment(self.info.first);

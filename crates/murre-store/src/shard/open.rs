@@ -53,7 +53,7 @@ pub(crate) struct OpenTopic {
     /// The ordinal of the last record, and where all are.
     pub(crate) places: Places,
     /// How many records.
-    records: u64,
+    pub(crate) records: u64,
     /// Bytes of tails.
     pub(crate) bytes: u64,
     /// When the last of them has expired.

@@ -35,7 +35,9 @@ impl Writer {
         commit.finish();
         let Commit { batch, stages, entries, records, .. } = commit;
         if !batch.is_empty() {
-            let mode = self.durability();
+            // an offset that is given out twice is worse than a sync too many
+            let has_to_last = requests.iter().any(|request| !matches!(request, Request::Append(_)));
+            let mode = self.durability(has_to_last);
             shared.commit(batch, mode)?;
         }
         // what is written now can be seen, first by readers and then by who wrote it: whoever has the answer, and

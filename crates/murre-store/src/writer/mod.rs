@@ -169,18 +169,16 @@ impl Writer {
     }
 
     /// How a commit goes to disk, and when the next sync is due.
-    fn durability(&mut self) -> PersistMode {
-        match self.shared.options.sync {
-            Sync::Always => {
-                self.shared.counters.syncs.add(1);
-                PersistMode::SyncData
-            }
-            Sync::Interval(interval) => {
-                self.sync_at.get_or_insert_with(|| Instant::now() + interval);
-                PersistMode::Buffer
-            }
-            Sync::Never => PersistMode::Buffer,
+    fn durability(&mut self, has_to_last: bool) -> PersistMode {
+        let sync = self.shared.options.sync;
+        if has_to_last || sync == Sync::Always {
+            self.shared.counters.syncs.add(1);
+            return PersistMode::SyncData;
         }
+        if let Sync::Interval(interval) = sync {
+            self.sync_at.get_or_insert_with(|| Instant::now() + interval);
+        }
+        PersistMode::Buffer
     }
 }
 

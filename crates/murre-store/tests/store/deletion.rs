@@ -1,10 +1,15 @@
 //! What is deleted, and what never is.
 
-use murre_core::log::{Log, LogCommand, LogRefusal, Lost, ReadFrom};
-use murre_protocol::Position;
-use murre_store::{Options, WhenFull};
+use std::time::Duration;
 
-use crate::harness::{BEGINNING, Publish, WORKER, World, keep_all, keep_last, options};
+use murre_core::{
+    batch::MessageBatch,
+    log::{KeepRule, KeepRules, Log, LogCommand, LogRefusal, Lost, ReadFrom},
+};
+use murre_protocol::Position;
+use murre_store::{Archive, Options, WhenFull};
+
+use crate::harness::{BEGINNING, Publish, WORKER, World, clock, keep_all, keep_last, options};
 
 const TOPICS: [&str; 3] = ["site/a", "site/b", "plant/x"];
 
@@ -40,6 +45,38 @@ fn what_a_rule_keeps_stays_and_the_rest_goes() {
     let mut world = world.restart();
     assert_eq!(world.read("site/a", ReadFrom::LastN(100)), kept);
     assert_eq!(world.read("plant/x", BEGINNING), all);
+}
+
+#[test]
+fn positions_go_on_where_everything_was_deleted() {
+    let rule = KeepRule { age: Some(Duration::from_millis(1)), ..keep_all("#") };
+    let mut world = World::new(options(&[rule]));
+    // the segment closes with the batch, and a look at the clock brings it on
+    let last = world.publish_many(&["a", "b"], 0, 2000)[1999];
+    std::iter::repeat_with(clock).take(5).for_each(drop);
+    no_session_needs_anything(&world);
+    world.store().delete_now().unwrap();
+    assert_eq!(world.store().stats().records, 0);
+    let mut killed = world.killed();
+    assert_eq!(killed.start().shards[0].intact, last.offset());
+    killed.used[0] = last.offset();
+    killed.publish_many(&["a"], 0, 1);
+    assert_eq!(killed.start().shards[0].values.iter().map(MessageBatch::len).sum::<usize>(), 0);
+}
+
+#[test]
+fn a_topic_is_counted_once_however_often_it_is_written() {
+    let mut world = World::new(options(&[keep_last("site/a", 10)]));
+    fill(&mut world);
+    no_session_needs_anything(&world);
+    for _ in 0..3 {
+        world.publish_many(&["site/a"], 0, 5);
+        world.store().delete_now().unwrap();
+        world = world.restart();
+        no_session_needs_anything(&world);
+    }
+    let report = Archive::open(world.has_ended().path(), KeepRules::default()).unwrap().check();
+    assert!(report.is_good(), "{:?}", report.damages);
 }
 
 #[test]

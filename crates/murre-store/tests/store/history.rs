@@ -2,6 +2,7 @@
 
 use murre_core::log::{Lost, ReadFrom};
 use murre_protocol::Timestamp;
+use murre_store::Options;
 
 use crate::harness::{BEGINNING, Publish, World, clock, got, keep_all, keep_last, options};
 
@@ -34,6 +35,22 @@ fn a_read_goes_on_with_what_was_committed_since() {
         (got(&slice)[0].payload.as_str(), slice.messages.entries().len(), slice.reached),
         ("later", 1, 5)
     );
+}
+
+#[test]
+fn many_topics_over_many_shards_are_all_found() {
+    let mut world = World::new(Options { shards: 16, ..options(&[keep_all("#")]) });
+    let topics: Vec<_> = (0..3000).map(|number| format!("site/{number}/temp")).collect();
+    for round in 0..3 {
+        let publishes: Vec<_> = topics.iter().map(|topic| Publish::new(topic, round)).collect();
+        world.publish(&publishes);
+    }
+    let mut world = world.restart();
+    assert_eq!(world.values().len(), 3000);
+    let newest = world.read("site/+/temp", ReadFrom::LastN(1));
+    assert!(newest.len() == 3000 && newest.iter().all(|got| got.payload == "2"));
+    assert_eq!(world.payloads("site/77/temp", ReadFrom::LastN(9)), ["0", "1", "2"]);
+    assert_eq!(world.payloads("site/+/temp", BEGINNING).len(), 9000);
 }
 
 #[test]
