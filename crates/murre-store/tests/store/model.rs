@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use murre_core::log::{KeepRule, KeepRules, Log, LogCommand, ReadFrom};
 use murre_protocol::{Position, Timestamp, TopicFilter, TopicName};
+use murre_store::Archive;
 use proptest::prelude::*;
 
 use crate::harness::{Got, Publish, WORKER, World, keep_all, keep_last, options};
@@ -220,6 +221,8 @@ proptest! {
             both = both.run(step);
         }
         both = both.run(&Step::Read { filter: 0, from: From::Last(u64::MAX), bytes: 1 << 20 });
-        both.run(&Step::Kill).run(&Step::Read { filter: 0, from: From::After(0), bytes: 5000 });
+        both = both.run(&Step::Kill).run(&Step::Read { filter: 0, from: From::After(0), bytes: 5000 });
+        let report = Archive::open(both.world.has_ended().path(), KeepRules::new(rules())).unwrap().check();
+        prop_assert!(report.is_good(), "{:?}", report.damages);
     }
 }
