@@ -21,16 +21,22 @@ pub struct Span {
 }
 
 impl Span {
-    fn range(self) -> Range<usize> {
+    pub(crate) fn range(self) -> Range<usize> {
         self.start as usize..self.start as usize + self.len as usize
     }
 }
 
 /// Appends `part` and says where it stands. Batches are cut at a few MiB, so 32 bits do.
-fn append(bytes: &mut Vec<u8>, part: &[u8]) -> Span {
+pub(crate) fn append(bytes: &mut Vec<u8>, part: &[u8]) -> Span {
     let start = bytes.len() as u32;
     bytes.extend_from_slice(part);
     Span { start, len: part.len() as u32 }
+}
+
+/// Puts something aside that few entries have, and says where it stands.
+fn keep<T>(list: &mut Vec<T>, item: T) -> u32 {
+    list.push(item);
+    list.len() as u32 - 1
 }
 
 /// Publishes of one worker's sessions for the shards of one worker, in the order in which they came.
@@ -64,10 +70,7 @@ pub struct PublishEntry {
 impl PublishBatch {
     /// Appends a publish whose topic is valid.
     pub fn push(&mut self, hash: u64, origin: Origin, topic: &str, content: Content<'_>) {
-        let options = content.options.map(|options| {
-            self.options.push(options);
-            self.options.len() as u32 - 1
-        });
+        let options = content.options.map(|options| keep(&mut self.options, options));
         let span = Span { start: self.topics.len() as u32, len: topic.len() as u32 };
         self.topics.push_str(topic);
         let payload = append(&mut self.payloads, content.payload);
@@ -87,8 +90,7 @@ impl PublishBatch {
     /// Says whose sequence number the publish has that was appended last.
     pub fn set_sender(&mut self, client: ClientId) {
         if let Some(entry) = self.entries.last_mut() {
-            entry.sender = Some(self.senders.len() as u32);
-            self.senders.push(client);
+            entry.sender = Some(keep(&mut self.senders, client));
         }
     }
 
@@ -237,10 +239,7 @@ impl MessageBatch {
         let topic_at = start + string_header(topic_len);
         let payload_at = topic_at + topic_len + 1 + bin_header(message.payload.len());
         let retain = message.options.as_ref().is_some_and(|options| options.retain);
-        let options = message.options.map(|options| {
-            self.options.push(owned_options(*options));
-            self.options.len() as u32 - 1
-        });
+        let options = message.options.map(|options| keep(&mut self.options, owned_options(*options)));
         self.entries.push(MessageEntry {
             hash,
             hubs,
@@ -268,10 +267,7 @@ impl MessageBatch {
         };
         let (topic, payload) = (place(peek.topic), place(peek.payload));
         self.bytes.extend_from_slice(tail);
-        let options = options.map(|options| {
-            self.options.push(options);
-            self.options.len() as u32 - 1
-        });
+        let options = options.map(|options| keep(&mut self.options, options));
         self.entries.push(MessageEntry {
             hash,
             hubs,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use murre_protocol::{
-    Position, TopicFilter, TopicName,
+    Position, TopicFilter,
     packet::{Message, MessageOptions},
 };
 
@@ -115,7 +115,7 @@ impl<'a> Slicing<'a> {
         if self.placement.shard(hash) != shard.number() {
             return;
         }
-        let topic = shard.topics.find(hash, filter.as_str()).and_then(|slot| shard.topics.topic(slot));
+        let topic = shard.topics.named(hash, filter.as_str());
         if let Some(topic) = topic.filter(|topic| topic.value.kept && !topic.value.is_expired(self.now.wall))
         {
             self.values.push(hash, self.id.worker.bit(), value_message(topic, true));
@@ -141,9 +141,7 @@ impl<'a> Slicing<'a> {
 
     fn wants(&self, filter: &TopicFilter<'_>, topic: &Topic, overtaken: bool) -> bool {
         let shown = topic.value.kept || overtaken;
-        shown
-            && !topic.value.is_expired(self.now.wall)
-            && TopicName::parse(&*topic.name).is_ok_and(|name| filter.matches(&name))
+        shown && !topic.value.is_expired(self.now.wall) && filter.matches_text(&topic.name)
     }
 }
 

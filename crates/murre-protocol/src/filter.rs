@@ -84,6 +84,11 @@ impl<'a> TopicFilter<'a> {
         matches!((wanted.next(), wanted.next()), (None, _) | (Some("#"), None))
     }
 
+    /// Whether `topic` is a valid name that is wanted: for names that stand somewhere as text.
+    pub fn matches_text(&self, topic: &str) -> bool {
+        TopicName::parse(topic).is_ok_and(|topic| self.matches(&topic))
+    }
+
     /// The same filter, borrowed.
     pub fn borrowed(&self) -> TopicFilter<'_> {
         TopicFilter(Cow::Borrowed(&self.0))

@@ -2,10 +2,9 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use murre_protocol::{Code, Position};
-use smallvec::SmallVec;
+use murre_protocol::Position;
 
-use super::{Embedded, give_credit, hubs_of, logging::Waits};
+use super::{Embedded, by_worker, give_credit, hubs_of, logging::Waits};
 use crate::{
     batch::{MessageBatch, PublishBatch},
     engine::{Answer, HubInput, Outputs},
@@ -107,29 +106,16 @@ impl Embedded {
 }
 
 /// Answers publishers, a message for each hub.
-fn tell(answers: Vec<(WorkerId, Answer)>, out: &mut Outputs) {
-    let mut by_hub: SmallVec<[(WorkerId, Vec<Answer>); 2]> = SmallVec::new();
-    for (hub, answer) in answers {
-        match by_hub.iter_mut().find(|(known, _)| *known == hub) {
-            Some((_, list)) => list.push(answer),
-            None => by_hub.push((hub, vec![answer])),
-        }
-    }
-    for (hub, answers) in by_hub {
+fn tell(answers: impl IntoIterator<Item = (WorkerId, Answer)>, out: &mut Outputs) {
+    for (hub, answers) in by_worker(answers) {
         out.hub(hub, HubInput::Published(answers));
     }
 }
 
 fn tell_failed(waits: &Waits, refusal: LogRefusal, out: &mut Outputs) {
-    let (code, reason) = match refusal {
-        LogRefusal::Full => (Code::QUOTA, "the store holds as many bytes as it may (store.bytes_max)"),
-        LogRefusal::DiskFull => (Code::QUOTA, "the disk of the store is full"),
-        LogRefusal::Failed => {
-            (Code::BROKER_ERROR, "the store could not write; the broker's log has the error")
-        }
-    };
+    let (code, reason) = (refusal.code(), refusal.reason());
     let refused = |(hub, answer): &(WorkerId, Answer)| {
         (*hub, Answer { code, reason, position: Position::NONE, ..*answer })
     };
-    tell(waits.answers.iter().map(refused).collect(), out);
+    tell(waits.answers.iter().map(refused), out);
 }

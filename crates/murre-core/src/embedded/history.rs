@@ -370,19 +370,17 @@ impl History {
         if self.only.is_none() {
             let (cursor, began) =
                 read.walk.get_or_insert_with(|| (shard.topics.open_cursor(), shard.position()));
-            let mut left = SLICE_TOPICS;
             through = false;
             let end = shard.topics.advance(cursor, SLICE_TOPICS, |topic| {
                 if topic.value.position.offset() > reached {
                     through = true;
                     return false;
                 }
-                left -= 1;
                 if values.len() >= SLICE_BYTES {
                     return false;
                 }
                 if let Some(shown) = wanted.value(topic, *began) {
-                    portion.send(values, hubs, topic.value.position);
+                    portion.send(values, hubs, topic.value.position.offset());
                     values.push(0, hubs, value_message(topic, shown == Shown::Kept));
                 }
                 true
@@ -392,11 +390,12 @@ impl History {
         if !through {
             return false;
         }
-        portion.send(values, hubs, Position::new(u64::MAX >> 8, 0));
+        portion.send(values, hubs, u64::MAX);
         if reached == u64::MAX
             && self.only.is_some()
-            && let Some(topic) = exact(shard, parts.placement, &self.filter)
-            && wanted.value(topic, Position::new(u64::MAX >> 8, 0)).is_some()
+            && let hash = parts.placement.topic_hash(self.filter.as_str())
+            && let Some(topic) = shard.topics.named(hash, self.filter.as_str())
+            && wanted.value(topic, shard.position()).is_some()
         {
             values.push(0, hubs, value_message(topic, true));
         }
@@ -404,17 +403,11 @@ impl History {
     }
 }
 
-/// The topic of a filter without wildcards.
-fn exact<'a>(shard: &'a Shard, placement: &Placement, filter: &TopicFilter<'_>) -> Option<&'a Topic> {
-    let slot = shard.topics.find(placement.topic_hash(filter.as_str()), filter.as_str())?;
-    shard.topics.topic(slot)
-}
-
 impl Portion {
-    /// Sends the messages before a position.
-    fn send(&mut self, values: &mut MessageBatch, hubs: u64, before: Position) {
+    /// Sends the messages before an offset.
+    fn send(&mut self, values: &mut MessageBatch, hubs: u64, before: u64) {
         while let Some(entry) = self.messages.entries().get(self.sent)
-            && entry.position.offset() < before.offset()
+            && entry.position.offset() < before
         {
             values.push_encoded(entry.hash, hubs, entry.has_options, self.messages.tail(entry));
             self.sent += 1;
@@ -452,7 +445,7 @@ impl Wanted<'_> {
         let shown = belongs
             && (value.kept || live)
             && !value.is_expired(self.now.wall)
-            && TopicName::parse(&*topic.name).is_ok_and(|name| self.filter.matches(&name));
+            && self.filter.matches_text(&topic.name);
         shown.then_some(if live { Shown::Live } else { Shown::Kept })
     }
 }

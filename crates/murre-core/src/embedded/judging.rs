@@ -3,7 +3,7 @@
 //! The log answers for what it has kept and dropped. Here is the rest: topics without a keep rule, and messages that
 //! were under way when an earlier process died. In doubt something is missing.
 
-use murre_protocol::{TopicFilter, TopicName};
+use murre_protocol::TopicFilter;
 
 use crate::{
     log::{KeepRules, Lost},
@@ -32,12 +32,12 @@ pub(super) fn lost(
     let own = filter.as_str().starts_with('$');
     let missed = if filter.is_exact() {
         let hash = placement.topic_hash(filter.as_str());
-        let topic = shard.topics.find(hash, filter.as_str()).and_then(|slot| shard.topics.topic(slot));
+        let topic = shard.topics.named(hash, filter.as_str());
         let newer = topic.is_some_and(|topic| topic.value.position.offset() > offset);
         let forgotten = UnkeptWanted { matches: &|_| false, own, usual: !own };
         newer || (topic.is_none() && shard.topics.has_unkept(offset, TOPICS_MAX, &forgotten))
     } else {
-        let matches = |topic: &str| TopicName::parse(topic).is_ok_and(|name| filter.matches(&name));
+        let matches = |topic: &str| filter.matches_text(topic);
         shard.topics.has_unkept(offset, TOPICS_MAX, &UnkeptWanted { matches: &matches, own, usual: !own })
     };
     missed.then_some(Lost::Kept)

@@ -418,16 +418,21 @@ pub(crate) fn hubs_of(messages: &MessageBatch) -> u64 {
 
 /// Gives publishers back the bytes that they had under way.
 pub(crate) fn give_credit(credits: &[(SessionAddress, usize)], out: &mut Outputs) {
-    let mut by_worker: SmallVec<[(WorkerId, Vec<_>); 2]> = SmallVec::new();
-    for (session, bytes) in credits {
-        match by_worker.iter_mut().find(|(worker, _)| *worker == session.worker) {
-            Some((_, list)) => list.push((session.key, *bytes)),
-            None => by_worker.push((session.worker, vec![(session.key, *bytes)])),
-        }
-    }
-    for (worker, list) in by_worker {
+    for (worker, list) in by_worker(credits.iter().map(|(of, bytes)| (of.worker, (of.key, *bytes)))) {
         out.hub(worker, HubInput::Credit(list));
     }
+}
+
+/// A list for each worker, in the order in which they first come.
+fn by_worker<T>(items: impl IntoIterator<Item = (WorkerId, T)>) -> SmallVec<[(WorkerId, Vec<T>); 2]> {
+    let mut lists: SmallVec<[(WorkerId, Vec<T>); 2]> = SmallVec::new();
+    for (worker, item) in items {
+        match lists.iter_mut().find(|(known, _)| *known == worker) {
+            Some((_, list)) => list.push(item),
+            None => lists.push((worker, vec![item])),
+        }
+    }
+    lists
 }
 
 /// Takes in what the log held of a shard.

@@ -80,13 +80,8 @@ impl Hub {
         catch_up.judging = None;
         catch_up.next = NextStep::Next;
         let Some(key) = self.session_of(place) else { return };
-        let Some(sub) = self.subscriptions.get(place as usize).map(|subscription| subscription.sub) else {
-            return;
-        };
-        for _ in 0..answers {
-            let (recovered, lost) = (Some(lost.is_none()), lost.map(|lost| lost.word().into()));
-            self.say_subscribed(key, Subscribed { sub, recovered, lost, ..Default::default() }, out);
-        }
+        let (recovered, lost) = (Some(lost.is_none()), lost.map(|lost| lost.word().into()));
+        self.say_subscribed(key, place, answers, Subscribed { recovered, lost, ..Default::default() }, out);
         self.wait_for_turn(key, place, out);
     }
 
@@ -239,11 +234,7 @@ impl Hub {
         for worker in self.placement.all_workers().filter(|worker| opened & worker.bit() != 0) {
             self.cancel_snapshot(worker, id, out);
         }
-        if let Some(sub) = self.subscriptions.get(place as usize).map(|subscription| subscription.sub) {
-            for _ in 0..owed {
-                self.say_subscribed(key, Subscribed { sub, ..Default::default() }, out);
-            }
-        }
+        self.say_subscribed(key, place, owed, Subscribed::default(), out);
         if let Some(subscription) = self.subscriptions.get_mut(place as usize) {
             subscription.stage = Stage::Live;
             if let Some(window) = &mut subscription.ack {

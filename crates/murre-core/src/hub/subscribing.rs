@@ -67,8 +67,8 @@ impl Hub {
         subscribe: &Subscribe<'_>,
         out: &mut Outputs,
     ) -> Result<(), Refusal> {
-        let (limits, identity) = (self.limits.clone(), self.identity.clone());
-        let terms = Terms { placement: &self.placement, limits: &limits, epoch: &identity.epoch };
+        let Self { placement, limits, identity, .. } = self;
+        let terms = Terms { placement, limits, epoch: &identity.epoch };
         let wish = Wish::read(subscribe, &terms)?;
         let Some(slot) = self.slot(key) else { return Ok(()) };
         if let Some(place) = slot.session.subscription(wish.sub) {
@@ -119,7 +119,7 @@ impl Hub {
             return Ok(());
         }
         let Some(replay) = wish.replay.clone() else {
-            self.say_subscribed(key, Subscribed { sub: wish.sub, ..Default::default() }, out);
+            self.say_subscribed(key, place, 1, Subscribed::default(), out);
             return Ok(());
         };
         self.cut_catching_up(key, place, out);
@@ -252,19 +252,26 @@ impl Hub {
         answers: u32,
         out: &mut Outputs,
     ) {
-        let Some(sub) = self.subscriptions.get(place as usize).map(|subscription| subscription.sub) else {
-            return;
-        };
         let now = if matches!(replay, Replay::After { .. }) { 0 } else { answers };
         let last = if let Replay::LastN { last, revised: true } = replay { Some(last) } else { None };
-        for _ in 0..now {
-            self.say_subscribed(key, Subscribed { sub, last, ..Default::default() }, out);
-        }
+        self.say_subscribed(key, place, now, Subscribed { last, ..Default::default() }, out);
         self.begin_catching_up(key, place, replay, answers - now, out);
     }
 
-    pub(super) fn say_subscribed(&mut self, key: SessionKey, subscribed: Subscribed<'_>, out: &mut Outputs) {
-        self.send(key, &BrokerPacket::Subscribed(Box::new(subscribed)), out);
+    /// Grants a subscription as often as it was asked for, with what there is to say beside its number.
+    pub(super) fn say_subscribed(
+        &mut self,
+        key: SessionKey,
+        place: u32,
+        times: u32,
+        info: Subscribed<'_>,
+        out: &mut Outputs,
+    ) {
+        let Some(subscription) = self.subscriptions.get(place as usize) else { return };
+        let packet = BrokerPacket::Subscribed(Box::new(Subscribed { sub: subscription.sub, ..info }));
+        for _ in 0..times {
+            self.send(key, &packet, out);
+        }
     }
 
     pub(super) fn unsubscribe(&mut self, key: SessionKey, sub: u64, out: &mut Outputs) {
@@ -285,12 +292,10 @@ impl Hub {
 
     /// Each SUBSCRIBE is answered, also where UNSUBSCRIBE comes before the interest is in force.
     fn answer_before_the_end(&mut self, key: SessionKey, sub: u64, out: &mut Outputs) {
-        let place = self.slot(key).and_then(|slot| slot.session.subscription(sub));
-        let subscription = place.and_then(|place| self.subscriptions.get(place as usize));
-        if let Some(Stage::Announced { answers, .. }) = subscription.map(|subscription| &subscription.stage) {
-            for _ in 0..*answers {
-                self.say_subscribed(key, Subscribed { sub, ..Default::default() }, out);
-            }
+        let Some(place) = self.slot(key).and_then(|slot| slot.session.subscription(sub)) else { return };
+        let Some(subscription) = self.subscriptions.get(place as usize) else { return };
+        if let Stage::Announced { answers, .. } = subscription.stage {
+            self.say_subscribed(key, place, answers, Subscribed::default(), out);
         }
     }
 

@@ -1,10 +1,11 @@
 //! Records on their way into the log.
 
-use std::ops::Range;
-
 use murre_protocol::{Position, Timestamp, codec::HasOptions};
 
-use crate::ids::WorkerId;
+use crate::{
+    batch::{Span, append},
+    ids::WorkerId,
+};
 
 /// Records and state of one worker's shards that are committed together.
 ///
@@ -79,22 +80,10 @@ pub struct StateChange<'a> {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Span {
-    start: u32,
-    len: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
 struct StateEntry {
     shard: u8,
     key: Span,
     value: Option<Span>,
-}
-
-impl Span {
-    fn range(self) -> Range<usize> {
-        self.start as usize..self.start as usize + self.len as usize
-    }
 }
 
 impl LogBatch {
@@ -105,7 +94,8 @@ impl LogBatch {
 
     /// Appends a record.
     pub fn push(&mut self, record: Record<'_>) {
-        let (topic, tail) = (self.append(record.topic.as_bytes()), self.append(record.tail));
+        let topic = append(&mut self.bytes, record.topic.as_bytes());
+        let tail = append(&mut self.bytes, record.tail);
         self.records.push(LogRecord {
             position: record.position,
             hash: record.hash,
@@ -121,8 +111,8 @@ impl LogBatch {
 
     /// Appends a change of state. Of several changes of one key the last one holds.
     pub fn push_state(&mut self, change: StateChange<'_>) {
-        let key = self.append(change.key);
-        let value = change.value.map(|value| self.append(value));
+        let key = append(&mut self.bytes, change.key);
+        let value = change.value.map(|value| append(&mut self.bytes, value));
         self.state.push(StateEntry { shard: change.shard, key, value });
     }
 
@@ -162,11 +152,5 @@ impl LogBatch {
             key: bytes(entry.key),
             value: entry.value.map(bytes),
         })
-    }
-
-    fn append(&mut self, part: &[u8]) -> Span {
-        let start = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(part);
-        Span { start, len: part.len() as u32 }
     }
 }

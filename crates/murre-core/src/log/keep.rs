@@ -42,6 +42,11 @@ impl KeepRules {
         u16::try_from(place).ok().map(RuleId)
     }
 
+    /// The rule that holds for a topic that stands somewhere as text.
+    pub fn of_text(&self, topic: &str) -> Option<RuleId> {
+        TopicName::parse(topic).ok().and_then(|topic| self.of(&topic))
+    }
+
     /// A rule.
     pub fn rule(&self, id: RuleId) -> Option<&KeepRule> {
         self.rules.get(usize::from(id.0))

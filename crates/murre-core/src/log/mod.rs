@@ -14,6 +14,8 @@
 
 use std::sync::Arc;
 
+use murre_protocol::Code;
+
 use crate::ids::WorkerId;
 
 pub use batch::{LogBatch, LogRecord, Record, StateChange};
@@ -96,14 +98,31 @@ pub enum LogEvent {
 
 /// Why a batch was not committed. Live traffic goes on, and later batches may succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.reason())]
 pub enum LogRefusal {
     /// `store.bytes_max` is reached, and its policy is to refuse.
-    #[error("the store holds as many bytes as it may (store.bytes_max)")]
     Full,
     /// The disk has no room.
-    #[error("the disk of the store is full")]
     DiskFull,
     /// Writing or syncing failed.
-    #[error("the store could not write; the broker's log has the error")]
     Failed,
+}
+
+impl LogRefusal {
+    /// The code that answers a publish of the batch.
+    pub fn code(self) -> Code {
+        match self {
+            Self::Full | Self::DiskFull => Code::QUOTA,
+            Self::Failed => Code::BROKER_ERROR,
+        }
+    }
+
+    /// The words that answer it.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Full => "the store holds as many bytes as it may (store.bytes_max)",
+            Self::DiskFull => "the disk of the store is full",
+            Self::Failed => "the store could not write; the broker's log has the error",
+        }
+    }
 }

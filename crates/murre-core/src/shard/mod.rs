@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use murre_protocol::{
-    Code, Position, Timestamp, TopicName,
+    Code, Position, Timestamp,
     packet::{MessageOptions, PublishOptions},
 };
 
@@ -241,8 +241,7 @@ impl Shard {
     }
 
     fn add(&mut self, hash: u64, topic: &str) -> TopicSlot {
-        let name = if self.rules.is_empty() { None } else { TopicName::parse(topic).ok() };
-        let rule = name.and_then(|name| self.rules.of(&name));
+        let rule = if self.rules.is_empty() { None } else { self.rules.of_text(topic) };
         self.topics.add(hash, topic, rule)
     }
 

@@ -186,6 +186,11 @@ impl TopicTable {
         self.nodes.get(slot.0)?.topic.as_deref()
     }
 
+    /// The topic of this name.
+    pub fn named(&self, hash: u64, name: &str) -> Option<&Topic> {
+        self.topic(self.find(hash, name)?)
+    }
+
     /// A topic whose route may be renewed.
     #[inline]
     pub fn topic_mut(&mut self, slot: TopicSlot) -> Option<&mut Topic> {

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 use murre_core::log::{KeepRules, RuleId};
-use murre_protocol::{Timestamp, TopicFilter, TopicName};
+use murre_protocol::{Timestamp, TopicFilter};
 
 use crate::{
     format::{RecordRef, TopicId},
@@ -91,7 +91,7 @@ impl Wanted {
         let (wanted, held) = (&mut self.topics, &mut self.held);
         loop {
             let more = shard.lock().topics.walk(&mut walk, WALK, |topic| {
-                if !matches(filter, &topic.name) {
+                if !filter.matches_text(&topic.name) {
                     return;
                 }
                 show(topic);
@@ -147,8 +147,8 @@ impl Wanted {
 
     /// The whole name is compared, whatever the topic's id: nobody is sent what he didn't ask for.
     fn look_at(&mut self, id: TopicId, record: &RecordRef<'_>, rules: &KeepRules) -> Option<Known> {
-        let name = record.topic().filter(|name| matches(&self.filter, name));
-        let known = name.map(|name| Known { age_ms: age_ms(rules, rule_of(rules, name)) });
+        let name = record.topic().filter(|name| self.filter.matches_text(name));
+        let known = name.map(|name| Known { age_ms: age_ms(rules, rules.of_text(name)) });
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
@@ -166,14 +166,6 @@ pub(super) enum Wants {
     No,
     /// It would be, if it hadn't expired or become too old.
     Expired,
-}
-
-fn matches(filter: &TopicFilter<'_>, topic: &str) -> bool {
-    TopicName::parse(topic).is_ok_and(|topic| filter.matches(&topic))
-}
-
-fn rule_of(rules: &KeepRules, topic: &str) -> Option<RuleId> {
-    TopicName::parse(topic).ok().and_then(|topic| rules.of(&topic))
 }
 
 fn age_ms(rules: &KeepRules, rule: Option<RuleId>) -> Option<u64> {

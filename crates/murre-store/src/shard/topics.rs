@@ -5,7 +5,6 @@
 
 use hashbrown::HashMap;
 use murre_core::log::{KeepRules, RuleId};
-use murre_protocol::TopicName;
 
 use crate::format::{TopicId, TopicTally};
 
@@ -53,7 +52,7 @@ impl TopicTable {
         let next = self.list.len() as u32;
         let place = *self.by_id.entry(id).or_insert(next);
         if place == next {
-            let rule = TopicName::parse(name).ok().and_then(|name| rules.of(&name));
+            let rule = rules.of_text(name);
             self.list.push(Some(Topic { id, name: name.into(), tally: TopicTally::default(), rule }));
         }
         self.list.get_mut(place as usize)?.as_mut()

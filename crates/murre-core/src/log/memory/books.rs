@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use murre_protocol::{Timestamp, TopicName};
+use murre_protocol::Timestamp;
 
 use super::shard::Stored;
 use crate::log::{KeepRule, KeepRules, RuleId};
@@ -49,7 +49,7 @@ impl Books {
 
     /// The rule that holds for a topic.
     pub(super) fn rule_of(&self, topic: &str) -> Option<RuleId> {
-        self.rules.of(&TopicName::parse(topic).ok()?)
+        self.rules.of_text(topic)
     }
 
     /// How many of the newest messages of a topic the rule holds.

@@ -6,7 +6,7 @@ use std::{
     ops::Bound::{Excluded, Unbounded},
 };
 
-use murre_protocol::{Timestamp, TopicFilter, TopicName};
+use murre_protocol::{Timestamp, TopicFilter};
 
 use super::{
     books::Books,
@@ -112,9 +112,8 @@ impl Read {
             return;
         }
         let filter = &self.filter;
-        let matches =
-            |topic: &Topic| TopicName::parse(&*topic.name).is_ok_and(|topic| filter.matches(&topic));
-        let new = shard.topics.range(self.topics_seen..).filter(|(_, topic)| matches(topic));
+        let new =
+            shard.topics.range(self.topics_seen..).filter(|(_, topic)| filter.matches_text(&topic.name));
         self.topics.extend(new.map(|(&topic, _)| Wanted { topic, from: 0 }));
         self.topics_seen = shard.topics_made;
         if self.topics.len() > 2 * shard.topics.len() + MERGED_MAX {
