@@ -10,7 +10,6 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker, ready},
-    time::Duration,
 };
 
 use actix_rt::{
@@ -26,16 +25,10 @@ use murre_protocol::Codec;
 
 use super::{
     runtime::{Link, Local},
+    session::{self, CLOSING_TIMEOUT, LINGER_TIMEOUT, NO_CLOSE_FRAME, State, message_kind},
     socket::{Read, Socket},
 };
 use crate::websocket::{Event, MessageKind, close};
-
-/// How long a client may take to receive what is pending, and to answer a close.
-const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a client may take to end its side once it has been sent the close frame.
-const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-/// The close code that is never sent: the client has ended its side without a close frame.
-const NO_CLOSE_FRAME: u16 = 1006;
 
 /// A session and its socket.
 pub(crate) struct Connection<IO> {
@@ -92,18 +85,6 @@ impl<IO: ActixStream> Link for SocketLink<IO> {
         let mut cx = Context::from_waker(Waker::noop());
         matches!(self.poll_write(local, &mut cx), Poll::Ready(Ok(())))
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Messages go both ways.
-    Open,
-    /// What is pending goes out, then the close frame.
-    Draining,
-    /// The close frame goes out; `linger` says whether the client has yet to end its side.
-    Closing { linger: bool },
-    /// The client's side is awaited, so that it can read all that was sent.
-    Lingering,
 }
 
 /// What came of a client's bytes that ends the session.
@@ -166,17 +147,11 @@ impl<IO: ActixStream + 'static> Connection<IO> {
         let key = self.key;
         match ending {
             Ending::Closed { code } => {
-                let said = matches!(code, Some(1000 | 1001));
-                let farewell = if said { Farewell::Said } else { Farewell::Lost };
-                self.local.with_hub(|now, hub, out| hub.closed(now, key, farewell, out));
+                session::closed(&self.local, key, code);
                 self.link.socket.borrow_mut().send_close(close::echo_code(code), "");
                 self.close(State::Closing { linger: false });
             }
-            Ending::HalfClosed => {
-                // answers to what came before still go out
-                self.local.with_hub(|now, hub, out| hub.half_closed(now, key, out));
-                self.local.finish();
-            }
+            Ending::HalfClosed => session::half_closed(&self.local, key),
             Ending::Failed(error) => {
                 let reason = error.to_string();
                 self.local.with_hub(|now, hub, out| hub.fail(now, key, error.close_code(), &reason, out));
@@ -200,8 +175,7 @@ impl<IO: ActixStream + 'static> Connection<IO> {
             State::Open => self.poll_open(cx),
             State::Draining => {
                 ready!(self.poll_write(cx))?;
-                let close = self.local.peek_hub(|hub| hub.status(self.key)).close;
-                let Close { code, reason } = close.unwrap_or(Close { code: 1001, reason: String::new() });
+                let Close { code, reason } = session::close_of(&self.local, self.key);
                 if code != NO_CLOSE_FRAME {
                     self.link.socket.borrow_mut().send_close(code, &reason);
                 }
@@ -279,13 +253,6 @@ impl<IO> Drop for Connection<IO> {
             self.local.sent(key, block);
         }
         self.local.with_hub(|now, hub, out| hub.closed(now, key, Farewell::Lost, out));
-    }
-}
-
-fn message_kind(kind: MessageKind) -> hub::MessageKind {
-    match kind {
-        MessageKind::Text => hub::MessageKind::Text,
-        MessageKind::Binary => hub::MessageKind::Binary,
     }
 }
 

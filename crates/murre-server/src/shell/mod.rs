@@ -6,6 +6,7 @@
 //! | `turn` | the task that finishes a worker's work at the end of the event loop's turn, and keeps its timers |
 //! | `socket` | a WebSocket on a socket: frames in, frames out, both closing directions |
 //! | `connection` | a session that owns its socket |
+//! | `session` | what a session does alike over both shells |
 //! | `echo` | `/echo`: every message back over the same WebSocket layer |
 //! | `upgrade` | upgrade requests to connections |
 //! | `local` | a session of this process, for HTTP |
@@ -16,6 +17,7 @@ pub(crate) mod connection;
 pub(crate) mod echo;
 pub(crate) mod local;
 pub(crate) mod runtime;
+mod session;
 pub(crate) mod socket;
 mod turn;
 pub(crate) mod upgrade;

@@ -9,23 +9,19 @@ use std::time::Duration;
 use actix::{Actor, ActorContext as _, AsyncContext as _, SpawnHandle, StreamHandler};
 use actix_web_actors::ws::{CloseCode, CloseReason, Message, ProtocolError, WebsocketContext};
 use bytes::{Bytes, BytesMut};
-use murre_core::{
-    hub::{self, Farewell},
-    ids::SessionKey,
-    outbox::Block,
-    session::Close,
-};
+use murre_core::{hub::Farewell, ids::SessionKey, outbox::Block, session::Close};
 use murre_protocol::Codec;
 
-use super::{super::runtime::Local, signal::Called, wire::Wire};
-use crate::websocket::{Decoder, Event, MessageKind, close, frame::HEADER_ROOM};
+use super::{
+    super::{
+        runtime::Local,
+        session::{self, CLOSING_TIMEOUT, LINGER_TIMEOUT, NO_CLOSE_FRAME, State, message_kind},
+    },
+    signal::Called,
+    wire::Wire,
+};
+use crate::websocket::{Decoder, Event, close, frame::HEADER_ROOM};
 
-/// How long a client may take to receive what is pending, and the close frame.
-const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a client may take to answer the close frame.
-const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-/// The close code that is never sent: the client has ended its side without a close frame.
-const NO_CLOSE_FRAME: u16 = 1006;
 /// Bytes that are decoded in one turn; others on the thread are waiting too.
 const TURN_BYTES_MAX: usize = 64 * 1024;
 
@@ -40,18 +36,6 @@ pub(super) struct Session {
     state: State,
     /// Bounds the time of closing.
     deadline: Option<SpawnHandle>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Messages go both ways.
-    Open,
-    /// What is pending goes out, then the close frame.
-    Draining,
-    /// The close frame is on its way; `linger` says whether the client has yet to answer it.
-    Closing { linger: bool },
-    /// The client's close frame is awaited, or its end.
-    Lingering,
 }
 
 /// What came of a client's bytes that ends the session.
@@ -155,18 +139,12 @@ impl Session {
         let key = self.key;
         match ending {
             Ending::Closed { code } => {
-                let said = matches!(code, Some(1000 | 1001));
-                let farewell = if said { Farewell::Said } else { Farewell::Lost };
-                self.local.with_hub(|now, hub, out| hub.closed(now, key, farewell, out));
+                session::closed(&self.local, key, code);
                 self.send_close(close::echo_code(code), "", context);
                 self.state = State::Closing { linger: false };
                 self.set_deadline(CLOSING_TIMEOUT, context);
             }
-            Ending::HalfClosed => {
-                // answers to what came before still go out
-                self.local.with_hub(|now, hub, out| hub.half_closed(now, key, out));
-                self.local.finish();
-            }
+            Ending::HalfClosed => session::half_closed(&self.local, key),
             Ending::CutShort => {
                 tracing::warn!("a client's last messages may be lost: it ended while it was not read");
                 let reason = "the connection ended while it was not read; what has no answer may be lost";
@@ -210,8 +188,7 @@ impl Session {
         if !self.write(context) {
             return;
         }
-        let close = self.local.peek_hub(|hub| hub.status(self.key)).close;
-        let Close { code, reason } = close.unwrap_or(Close { code: 1001, reason: String::new() });
+        let Close { code, reason } = session::close_of(&self.local, self.key);
         if code != NO_CLOSE_FRAME {
             self.send_close(code, &reason, context);
         }
@@ -284,12 +261,5 @@ impl Drop for Session {
         let key = self.key;
         self.local.forget_shell(key);
         self.local.with_hub(|now, hub, out| hub.closed(now, key, Farewell::Lost, out));
-    }
-}
-
-fn message_kind(kind: MessageKind) -> hub::MessageKind {
-    match kind {
-        MessageKind::Text => hub::MessageKind::Text,
-        MessageKind::Binary => hub::MessageKind::Binary,
     }
 }
