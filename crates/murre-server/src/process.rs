@@ -50,7 +50,7 @@ pub(crate) struct Process {
     rules: Arc<KeepRules>,
     /// None once it is closed.
     log: RwLock<Option<AnyLog>>,
-    /// By shard: the greatest offset that was used.
+    /// By shard: the greatest offset that was used; empty without a store, where nobody asks.
     used: Arc<[AtomicU64]>,
     /// What the log held of the shards whose workers have not started.
     starts: Mutex<Vec<(u8, ShardStart)>>,
@@ -71,15 +71,13 @@ impl Process {
         let own: Arc<OnceLock<Weak<Self>>> = Arc::default();
         let Begun { log, start } = log::open(&config, &rules, workers, clock, sink(own.clone()))?;
         let durable = start.is_some();
-        let start = start.unwrap_or_else(|| Start {
-            epoch: format!("{:016x}", random()),
-            seed: random(),
-            shards: (0..SHARDS_DEFAULT).map(|_| ShardStart::default()).collect(),
-        });
-        let shards = start.shards.len() as u8;
-        let placement = Placement { shards, workers: workers as u8, seed: start.seed };
+        let (epoch, seed, shards, kept) = match start {
+            Some(Start { epoch, seed, shards }) => (epoch, seed, shards.len() as u8, shards),
+            None => (format!("{:016x}", random()), random(), SHARDS_DEFAULT, Vec::new()),
+        };
+        let placement = Placement { shards, workers: workers as u8, seed };
         let identity = Identity {
-            epoch: start.epoch,
+            epoch,
             server: concat!("murre/", env!("CARGO_PKG_VERSION")).to_owned(),
             seed: random(),
             durable,
@@ -97,8 +95,8 @@ impl Process {
             workers: OnceLock::new(),
             rules,
             log: RwLock::new(Some(log)),
-            used: start.shards.iter().map(|shard| AtomicU64::new(shard.used)).collect(),
-            starts: Mutex::new(if durable { (0..).zip(start.shards).collect() } else { Vec::new() }),
+            used: kept.iter().map(|shard| AtomicU64::new(shard.used)).collect(),
+            starts: Mutex::new((0..).zip(kept).collect()),
             stopping: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
             config,
