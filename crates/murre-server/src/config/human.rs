@@ -51,45 +51,35 @@ pub(super) mod size {
     }
 }
 
-/// A duration that may be absent.
-pub(super) mod some_duration {
-    use super::*;
+/// The same where a value may be absent.
+macro_rules! some {
+    ($name:ident: $value:ty, $with:literal) => {
+        pub(super) mod $name {
+            use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(in super::super) fn serialize<S: serde::Serializer>(
-        value: &Option<Duration>,
-        s: S,
-    ) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&value.map(show_duration).unwrap_or_default())
-    }
+            use super::*;
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        d: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        duration::deserialize(d).map(Some)
-    }
-}
+            #[derive(Serialize, Deserialize)]
+            struct Present(#[serde(with = $with)] $value);
 
-/// A number of bytes that may be absent.
-pub(super) mod some_size {
-    use super::*;
+            pub(in super::super) fn serialize<S: Serializer>(
+                value: &Option<$value>,
+                s: S,
+            ) -> Result<S::Ok, S::Error> {
+                value.map(Present).serialize(s)
+            }
 
-    #[derive(serde::Serialize, serde::Deserialize)]
-    struct Size(#[serde(with = "size")] usize);
-
-    pub(in super::super) fn serialize<S: serde::Serializer>(
-        value: &Option<usize>,
-        s: S,
-    ) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(bytes) => s.serialize_str(&show_size(*bytes)),
-            None => s.serialize_none(),
+            pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+                d: D,
+            ) -> Result<Option<$value>, D::Error> {
+                Ok(Option::<Present>::deserialize(d)?.map(|present| present.0))
+            }
         }
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<usize>, D::Error> {
-        Ok(<Option<Size> as serde::Deserialize>::deserialize(d)?.map(|size| size.0))
-    }
+    };
 }
+
+some!(some_duration: Duration, "duration");
+some!(some_size: usize, "size");
 
 pub(super) fn some_count<'de, D: Deserializer<'de>>(d: D) -> Result<Option<usize>, D::Error> {
     count(d).map(Some)
