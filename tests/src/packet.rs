@@ -115,6 +115,14 @@ impl Packet {
     }
 }
 
+impl Packet {
+    /// Where CAUGHT_UP says that the subscription stands.
+    pub fn positions(&self) -> Vec<u64> {
+        let positions = self.info("positions").as_array().expect("a list");
+        positions.iter().map(|position| position.as_u64().expect("a number")).collect()
+    }
+}
+
 impl fmt::Debug for Packet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Value::Array(self.0.clone()))

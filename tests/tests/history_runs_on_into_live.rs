@@ -46,9 +46,7 @@ fn a_client_that_comes_back_goes_on_where_it_was() {
     device.publish("site/a", "0");
     client.try_subscribe(1, "site/#", json!({ "from": { "last": 10 } }));
     client.message();
-    let caught_up = client.expect(Kind::CaughtUp);
-    let positions: Vec<u64> =
-        caught_up.info("positions").as_array().unwrap().iter().map(|at| at.as_u64().unwrap()).collect();
+    let positions = client.expect(Kind::CaughtUp).positions();
     client.vanish();
     publish_numbers(&mut device, "site/a", 1..3000);
     device.publish("site/a", "3000");

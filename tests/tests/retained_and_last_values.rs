@@ -74,8 +74,7 @@ fn positions_never_fall_within_a_shard_and_caught_up_says_where_each_stands() {
     let caught_up = client.expect(Kind::CaughtUp);
 
     assert_eq!(caught_up.info("count").as_u64(), Some(200), "{caught_up:?}");
-    let positions = caught_up.info("positions").as_array().expect("a list");
-    let stands: HashMap<_, _> = positions.iter().filter_map(|p| p.as_u64()).map(|p| (p & 0xff, p)).collect();
+    let stands: HashMap<_, _> = caught_up.positions().into_iter().map(|p| (p & 0xff, p)).collect();
     for (shard, position) in greatest {
         assert!(stands.get(&shard).is_some_and(|stand| *stand >= position), "shard {shard}: {caught_up:?}");
     }

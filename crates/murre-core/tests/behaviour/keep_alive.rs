@@ -11,6 +11,18 @@ fn with_keep_alive(broker: &Broker, worker: u8, seconds: Option<u64>) -> Client 
     broker.connect_with(worker, Codec::MessagePack, connect)
 }
 
+/// A client that is not read on, since worker 1 is busy and has yet to take what it published.
+fn with_a_paused_client() -> (Broker, Client) {
+    let broker = Broker::with_limits(2, 1, |limits| limits.publish_inflight_max = 1000);
+    let client = with_keep_alive(&broker, 0, Some(10));
+    broker.hold(1);
+    // for topics of both workers, more than may be under way
+    let names: Vec<String> = (0..100).map(|n| format!("t/{n}")).collect();
+    client.publish_all(names.iter().map(|name| (name.as_str(), "a value that takes some room")));
+    broker.settle();
+    (broker, client)
+}
+
 #[test]
 fn after_one_and_a_half_times_the_keep_alive_of_silence_it_is_4408() {
     let broker = Broker::new(2, 1);
@@ -75,13 +87,7 @@ fn a_connection_that_never_says_connect_ends_after_ten_seconds() {
 
 #[test]
 fn time_in_which_the_broker_did_not_read_does_not_count() {
-    let broker = Broker::with_limits(2, 1, |limits| limits.publish_inflight_max = 1000);
-    let client = with_keep_alive(&broker, 0, Some(10));
-    broker.hold(1);
-    // for topics of both workers, more than may be under way
-    let names: Vec<String> = (0..100).map(|n| format!("t/{n}")).collect();
-    client.publish_all(names.iter().map(|name| (name.as_str(), "a value that takes some room")));
-    broker.settle();
+    let (broker, client) = with_a_paused_client();
     broker.run_for(14.secs());
     client.ping();
     assert_eq!(client.unread(), 1, "the broker has paused reading");
@@ -98,12 +104,7 @@ fn time_in_which_the_broker_did_not_read_does_not_count() {
 
 #[test]
 fn a_pause_that_ends_just_before_the_time_is_up_does_not_count_either() {
-    let broker = Broker::with_limits(2, 1, |limits| limits.publish_inflight_max = 1000);
-    let client = with_keep_alive(&broker, 0, Some(10));
-    broker.hold(1);
-    let names: Vec<String> = (0..100).map(|n| format!("t/{n}")).collect();
-    client.publish_all(names.iter().map(|name| (name.as_str(), "a value that takes some room")));
-    broker.settle();
+    let (broker, client) = with_a_paused_client();
     broker.run_for(14.secs());
     broker.release(1);
     broker.run_for(14.secs());
