@@ -147,6 +147,15 @@ impl Outbox {
         self.waiting += written.len();
     }
 
+    /// Appends MESSAGEs of `len` bytes, which `write` appends to the block itself.
+    #[inline]
+    pub fn append(&mut self, pool: &mut Pool, len: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        let block = self.room(pool, len);
+        let before = block.0.len();
+        write(&mut block.0);
+        self.waiting += block.0.len() - before;
+    }
+
     /// Appends any other packet.
     pub fn packet(&mut self, pool: &mut Pool, packet: &BrokerPacket<'_>) {
         let mut bytes = std::mem::take(&mut pool.scratch);

@@ -42,21 +42,29 @@ impl Hub {
         let from = 1 << (first.position.shard() & 63);
         let Self { routes, index, subscriptions, sessions, pool, limits, .. } = self;
         let receivers = routes.receivers(first.hash, run.topic(), index, subscriptions);
-        let (mut copies, mut bytes) = (0, 0);
+        let (mut copies, mut bytes, alone) = (0, 0, receivers.len() == 1);
         for receiver in receivers {
             if receiver.live & from == 0 {
                 // its snapshot of this shard is still under way, and has the topic at its newest
                 continue;
             }
             let Some(slot) = sessions.get_mut(receiver.session as usize) else { continue };
-            let written = run.written(slot.outbox.codec(), receiver.sub);
-            if receiver.ack || !slot.outbox.fits(written.len(), limits.outbox_max) {
+            let codec = slot.outbox.codec();
+            let len = match alone {
+                true => run.len(codec, receiver.sub),
+                false => run.written(codec, receiver.sub).len(),
+            };
+            if receiver.ack || !slot.outbox.fits(len, limits.outbox_max) {
                 self.special.push(*receiver);
                 continue;
             }
-            slot.outbox.messages(pool, written);
+            match alone {
+                // there is no use in writing elsewhere first what nobody else gets
+                true => slot.outbox.append(pool, len, |block| run.append_to(block, codec, receiver.sub)),
+                false => slot.outbox.messages(pool, run.written(codec, receiver.sub)),
+            }
             copies += 1;
-            bytes += written.len();
+            bytes += len;
             wake(slot, out);
         }
         self.counters.delivered.add(copies * run.entries().len() as u64);

@@ -111,13 +111,30 @@ impl<'a> Run<'a> {
     fn write(&mut self, codec: Codec, sub: u64) {
         let mut written = mem::take(&mut self.written);
         written.clear();
-        for at in 0..self.entries.len() {
-            let (tail, has_options) = self.tail(at, codec);
-            codec.message_head(sub, has_options, &mut written);
-            written.extend_from_slice(tail);
-        }
+        self.append_to(&mut written, codec, sub);
         self.written = written;
         self.written_for = Some((codec, sub));
+    }
+
+    /// Writes the whole run as subscription `sub` gets it behind `out`, for the only one that does.
+    #[inline]
+    pub(super) fn append_to(&mut self, out: &mut Vec<u8>, codec: Codec, sub: u64) {
+        for at in 0..self.entries.len() {
+            let (tail, has_options) = self.tail(at, codec);
+            codec.message_head(sub, has_options, out);
+            out.extend_from_slice(tail);
+        }
+    }
+
+    /// Bytes that [`Self::append_to`] writes.
+    #[inline]
+    pub(super) fn len(&mut self, codec: Codec, sub: u64) -> usize {
+        self.written.clear();
+        self.written_for = None;
+        codec.message_head(sub, HasOptions(false), &mut self.written);
+        // a head is as long with options as without
+        let heads = self.entries.len() * self.written.len();
+        heads + (0..self.entries.len()).map(|at| self.tail(at, codec).0.len()).sum::<usize>()
     }
 
     /// The memory, to use again.
@@ -178,6 +195,10 @@ mod tests {
         let mut run = Run::first(&batch, batch.entries(), Vec::new()).unwrap();
         for (codec, sub) in [(Codec::MessagePack, 1), (Codec::Json, 1), (Codec::MessagePack, 300)] {
             let mut rest = run.written(codec, sub).to_vec();
+            let mut alone = Vec::new();
+            assert_eq!(run.len(codec, sub), rest.len());
+            run.append_to(&mut alone, codec, sub);
+            assert_eq!(alone, rest);
             let mut offsets = Vec::new();
             while let Some((packet, behind)) = codec.broker_packet(&rest, usize::MAX).unwrap() {
                 let BrokerPacket::Message { sub: number, message } = packet else { panic!("a MESSAGE") };
