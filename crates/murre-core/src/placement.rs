@@ -52,14 +52,26 @@ impl Placement {
     /// The shard that a hash falls to.
     #[inline]
     pub fn shard(&self, hash: u64) -> u8 {
-        // the high bits: tables use the low ones
-        ((hash >> 48) % u64::from(self.shards.max(1))) as u8
+        // the high bits: tables use the low ones; 16 of them, since a short division takes a fraction of a long one
+        ((hash >> 48) as u16 % u16::from(self.shards.max(1))) as u8
     }
 
     /// The worker that runs a shard.
     #[inline]
     pub fn worker(&self, shard: u8) -> WorkerId {
-        WorkerId(shard % self.workers.max(1))
+        if self.workers <= 1 {
+            return WorkerId(0);
+        }
+        WorkerId(shard % self.workers)
+    }
+
+    /// A shard's place among those of its worker.
+    #[inline]
+    pub fn place(&self, shard: u8) -> usize {
+        if self.workers <= 1 {
+            return usize::from(shard);
+        }
+        usize::from(shard / self.workers)
     }
 
     /// The shards that a worker runs.

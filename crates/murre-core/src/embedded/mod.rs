@@ -150,7 +150,7 @@ impl Embedded {
     }
 
     fn place(&self, shard: u8) -> usize {
-        usize::from(shard / self.placement.workers.max(1))
+        self.placement.place(shard)
     }
 
     fn take_one(
