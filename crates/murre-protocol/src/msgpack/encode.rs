@@ -1,6 +1,6 @@
 //! Packets as MessagePack arrays, for writing.
 
-use super::writer;
+use super::{plain, writer};
 use crate::{
     Format,
     codec::HasOptions,
@@ -27,9 +27,19 @@ pub(crate) fn write_broker(packet: &BrokerPacket<'_>, out: &mut Vec<u8>) {
 }
 
 /// See [`Codec::message_tail`](crate::Codec::message_tail).
+#[inline]
 pub(crate) fn message_tail(message: &Message<'_>, out: &mut Vec<u8>) -> HasOptions {
-    encode::message(message, &mut ArrayFields { header: None, named: false, out });
+    if message.options.is_none() {
+        plain::message_tail(message, out);
+        return HasOptions(false);
+    }
+    general_tail(message, out);
     HasOptions(encode::has_options(message))
+}
+
+/// The tail of whatever MESSAGE.
+pub(super) fn general_tail(message: &Message<'_>, out: &mut Vec<u8>) {
+    encode::message(message, &mut ArrayFields { header: None, named: false, out });
 }
 
 /// See [`Codec::message_head`](crate::Codec::message_head).

@@ -1,11 +1,15 @@
-//! The packet that a broker reads most, in one go: a PUBLISH without options.
+//! The packet that a broker reads most, and the one that it writes most, in one go: PUBLISH and MESSAGE without
+//! options.
 //!
-//! Whatever is unusual about it is left to the general way, which also finds the words for what is wrong.
+//! Whatever is unusual about one is left to the general way, which also finds the words for what is wrong.
 
 use std::borrow::Cow;
 
-use super::reader::Reader;
-use crate::{Format, packet::Publish};
+use super::{reader::Reader, writer};
+use crate::{
+    Format,
+    packet::{Message, Publish},
+};
 
 const PUBLISH: u8 = 3;
 /// An array of the type, topic, format, payload and id.
@@ -23,18 +27,49 @@ pub(super) fn publish(bytes: &[u8]) -> Option<(Publish<'_>, &[u8])> {
     Some((Publish { topic, format, payload, id, options: None }, reader.rest()))
 }
 
+/// Appends the tail of a MESSAGE without options.
+#[inline]
+pub(super) fn message_tail(message: &Message<'_>, out: &mut Vec<u8>) {
+    writer::text(out, &message.topic);
+    writer::uint(out, message.format.number().into());
+    writer::bytes(out, &message.payload);
+    writer::uint(out, message.time.millis());
+    writer::uint(out, message.position.get());
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::{
+        Position, Timestamp,
         decode::client,
-        msgpack::{packet, write_client},
+        msgpack::{encode::general_tail, packet, write_client},
         packet::ClientPacket,
     };
 
     proptest! {
+        #[test]
+        fn the_short_way_writes_what_the_general_way_writes(
+            topic in "[a-z/]{1,40}",
+            payload in prop::collection::vec(any::<u8>(), 0..300),
+            (format, time, offset) in (0u64..4, any::<u64>(), 0u64..1 << 48),
+        ) {
+            let message = Message {
+                topic: topic.into(),
+                format: Format::from_wire(format).unwrap(),
+                payload: payload.into(),
+                time: Timestamp::from_millis(time),
+                position: Position::new(offset, 7),
+                options: None,
+            };
+            let (mut short, mut general) = (Vec::new(), Vec::new());
+            super::message_tail(&message, &mut short);
+            general_tail(&message, &mut general);
+            prop_assert_eq!(short, general);
+        }
+
         #[test]
         fn the_short_way_reads_what_the_general_way_reads(
             topic in "[a-z/]{1,40}",
