@@ -20,7 +20,10 @@ use crate::{
     config::Config,
     files, http,
     process::Process,
-    shell::{runtime::Local, upgrade::Upgrade},
+    shell::{
+        runtime::Local,
+        upgrade::{Upgrade, prepare},
+    },
     websocket::origin::OwnHost,
 };
 
@@ -207,6 +210,8 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
+        // once, not for each connection
+        prepare(&socket);
         socket.listen(BACKLOG)?;
         socket.set_nonblocking(true)?;
         Ok(socket.into())

@@ -1,6 +1,6 @@
 //! Upgrade requests to connections: every request with `Upgrade: websocket` comes here, whatever its path.
 
-use std::{future::Ready, sync::Arc, time::Duration};
+use std::{future::Ready, os::fd::AsFd, sync::Arc, time::Duration};
 
 use actix_codec::Framed;
 use actix_http::{Request, StatusCode, h1};
@@ -136,11 +136,12 @@ impl UpgradeService {
     }
 }
 
-/// Sets what the system does for a session's socket by itself.
-pub(crate) fn prepare(stream: &TcpStream) {
+/// Sets what the system does for a session's socket by itself. Set on a socket that listens, it holds for all that
+/// are accepted from it.
+pub(crate) fn prepare(socket: &impl AsFd) {
+    let socket = SockRef::from(socket);
     // a socket that can't be told is still a socket
-    let _ = stream.set_nodelay(true);
-    let socket = SockRef::from(stream);
+    let _ = socket.set_tcp_nodelay(true);
     let probes = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_INTERVAL);
     let _ = socket.set_tcp_keepalive(&probes);
     let _ = socket.set_tcp_user_timeout(Some(TAKES_NOTHING_MAX));
@@ -155,7 +156,6 @@ impl Service<(Request, Framed<TcpStream, h1::Codec>)> for UpgradeService {
 
     /// The connection runs as a task of its own, so that nothing of the HTTP dispatcher stays alive behind it.
     fn call(&self, (request, framed): (Request, Framed<TcpStream, h1::Codec>)) -> Self::Future {
-        prepare(framed.io_ref());
         self.start(&request, framed);
         std::future::ready(Ok(()))
     }
