@@ -100,6 +100,10 @@ fn all_are_served_twice_and_those_who_were_there_miss_nothing() {
     let numbers = got.iter().map(|message| message.text().parse::<usize>().expect("a number"));
     assert!(numbers.eq(0..sent), "the reader got all {sent} messages in order");
     assert!(sent > 0);
+    assert!(
+        broker.counter("accepts_put_off") > 0,
+        "the sessions had their turns between handfuls of new ones"
+    );
     Client::connect(&broker).publish("all", "everyone");
     for mut socket in sockets {
         let packets = socket.packets();

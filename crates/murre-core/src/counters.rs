@@ -49,6 +49,8 @@ counters! {
     sessions_opened: "counter",
     /// Sessions refused because there were too many.
     sessions_refused: "counter",
+    /// Times that new connections had to wait until a worker's sessions had had a turn.
+    accepts_put_off: "counter",
     /// Upgrade requests that were refused: no valid handshake, another path, a page from elsewhere.
     handshakes_refused: "counter",
     /// Subscriptions that are in force.

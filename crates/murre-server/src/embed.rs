@@ -35,8 +35,8 @@
 //! - [`Broker::shut_down`] before the server stops, best as its `shutdown_signal`: else it waits for clients that
 //!   nobody has told, and then drops them.
 //!
-//! Of the [`Config`] all holds but `server.bind`, `server.workers`, `server.handshake_timeout` and `server.echo`,
-//! which are the server's business here.
+//! Of the [`Config`] all holds but `server.bind`, `server.workers`, `server.handshake_timeout`, `server.echo` and
+//! `limits.accepts_per_turn`, which are the server's business here.
 //!
 //! # What differs from a broker of its own
 //! Clients can't tell the two apart, but for one that sends faster than the broker takes and ends TCP without waiting

@@ -10,7 +10,7 @@ use std::{
 
 use actix_http::HttpService;
 use actix_server::{Server, ServerHandle};
-use actix_service::map_config;
+use actix_service::{apply, map_config};
 use actix_web::{App, dev::AppConfig};
 use murre_core::ids::WORKERS_MAX;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -21,6 +21,7 @@ use crate::{
     files, http,
     process::Process,
     shell::{
+        accept::Pace,
         runtime::Local,
         upgrade::{Upgrade, prepare},
     },
@@ -29,6 +30,9 @@ use crate::{
 
 /// Connections that the system may hold before they are accepted.
 const BACKLOG: i32 = 4096;
+/// Connections that a worker has room for beside as many HTTP streams as it may have sessions: who comes then still
+/// gets an answer.
+const CONNECTIONS_BESIDE: usize = 1024;
 
 /// Why a broker did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -225,20 +229,24 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 fn serve(process: &Arc<Process>, listener: TcpListener, workers: usize) -> io::Result<Server> {
     let process = process.clone();
     let builder = Server::build().workers(workers).disable_signals().shutdown_timeout(0);
-    // sessions are counted and bounded by the hubs; the server only has to hand on connections
-    let builder = builder.max_concurrent_connections(usize::MAX >> 1);
+    // of the server's only what is no session: a connection counts until its request was an upgrade, or it ends.
+    // sessions are bounded by the hubs
+    let sessions_max = process.config.limits.sessions_max.div_ceil(workers);
+    let connections_max = sessions_max.saturating_add(CONNECTIONS_BESIDE).min(usize::MAX >> 1);
+    let builder = builder.max_concurrent_connections(connections_max);
     let server = builder.listen("murre", listener, move || {
         let process = process.clone();
         let app = {
             let process = process.clone();
             move || App::new().configure(|routes| http::configure(routes, &process))
         };
-        HttpService::build()
+        let http = HttpService::build()
             .client_request_timeout(process.config.server.handshake_timeout)
             .client_disconnect_timeout(Duration::ZERO)
-            .upgrade(Upgrade(process))
+            .upgrade(Upgrade(process.clone()))
             .h1(map_config(app(), |()| AppConfig::default()))
-            .tcp()
+            .tcp();
+        apply(Pace(process), http)
     })?;
     Ok(server.run())
 }

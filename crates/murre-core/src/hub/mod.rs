@@ -270,6 +270,11 @@ impl Hub {
         self.counters.handshakes_refused.add(1);
     }
 
+    /// The shell takes new connections again only in its next turn.
+    pub fn accepts_put_off(&self) {
+        self.counters.accepts_put_off.add(1);
+    }
+
     /// A WebSocket message came.
     pub fn receive(&mut self, now: Now, key: SessionKey, kind: MessageKind, bytes: &[u8], out: &mut Outputs) {
         self.now = now;

@@ -238,6 +238,9 @@ pub struct Limits {
     /// Clients whose sequence numbers are known, in all; at least 1.
     #[serde(deserialize_with = "human::count")]
     pub sequences_max: usize,
+    /// New connections that a worker takes before its sessions have their turn again; the others wait. At least 1.
+    #[serde(deserialize_with = "human::count")]
+    pub accepts_per_turn: usize,
 }
 
 impl Default for Limits {
@@ -256,6 +259,7 @@ impl Default for Limits {
             publish_inflight_max: MIB,
             history_last_max: 1_000_000,
             sequences_max: 1_000_000,
+            accepts_per_turn: 16,
         }
     }
 }

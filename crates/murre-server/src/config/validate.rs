@@ -185,7 +185,8 @@ impl Check<'_> {
         self.at_least_one("limits.inflight_max", limits.inflight_max)?;
         self.at_least_one("limits.history_last_max", limits.history_last_max)?;
         self.at_least_one("limits.sequences_max", limits.sequences_max)?;
-        self.at_least_one("limits.filters_max", limits.filters_max)
+        self.at_least_one("limits.filters_max", limits.filters_max)?;
+        self.at_least_one("limits.accepts_per_turn", limits.accepts_per_turn)
     }
 }
 

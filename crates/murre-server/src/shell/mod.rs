@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `runtime` | a worker's core with its sessions' wakers: one for each thread |
 //! | `turn` | the task that finishes a worker's work at the end of the event loop's turn, and keeps its timers |
+//! | `accept` | the pace at which new connections are taken |
 //! | `socket` | a WebSocket on a socket: frames in, frames out, both closing directions |
 //! | `connection` | a session that owns its socket |
 //! | `session` | what a session does alike over both shells |
@@ -12,6 +13,7 @@
 //! | `local` | a session of this process, for HTTP |
 //! | `actor` | a session on a connection of a person's own server, as an actor |
 
+pub(crate) mod accept;
 pub(crate) mod actor;
 pub(crate) mod connection;
 pub(crate) mod echo;
