@@ -46,6 +46,8 @@ pub struct PublishBatch {
     payloads: Vec<u8>,
     entries: Vec<PublishEntry>,
     options: Vec<PublishOptions<'static>>,
+    /// Bytes of topics and payloads, each publish with its own topic.
+    bytes: usize,
     /// Client ids of publishes that have a sequence number.
     senders: Vec<ClientId>,
 }
@@ -61,6 +63,8 @@ pub struct PublishEntry {
     pub session: Option<SessionKey>,
     /// How the payload is to be read.
     pub format: Format,
+    /// Whether the publish before is to the same topic, as far as known.
+    pub again: bool,
     topic: Span,
     payload: Span,
     options: Option<u32>,
@@ -70,21 +74,42 @@ pub struct PublishEntry {
 impl PublishBatch {
     /// Appends a publish whose topic is valid.
     pub fn push(&mut self, hash: u64, origin: Origin, topic: &str, content: Content<'_>) {
-        let options = content.options.map(|options| keep(&mut self.options, options));
         let span = Span { start: self.topics.len() as u32, len: topic.len() as u32 };
         self.topics.push_str(topic);
+        self.append(hash, origin, (span, false), content);
+    }
+
+    /// Appends a publish to the topic of the one before.
+    #[inline]
+    pub fn push_again(&mut self, origin: Origin, content: Content<'_>) {
+        if let Some(last) = self.entries.last() {
+            self.append(last.hash, origin, (last.topic, true), content);
+        }
+    }
+
+    #[inline]
+    fn append(&mut self, hash: u64, origin: Origin, (topic, again): (Span, bool), content: Content<'_>) {
+        let options = content.options.map(|options| keep(&mut self.options, options));
         let payload = append(&mut self.payloads, content.payload);
-        let Origin { session, id } = origin;
+        self.bytes += topic.len as usize + content.payload.len();
+        let (Origin { session, id }, format) = (origin, content.format);
         self.entries.push(PublishEntry {
             hash,
             id,
             session,
-            format: content.format,
-            topic: span,
+            format,
+            again,
+            topic,
             payload,
             options,
             sender: None,
         });
+    }
+
+    /// Whether the last publish was to `topic`.
+    #[inline]
+    pub fn ends_with(&self, topic: &str) -> bool {
+        self.entries.last().is_some_and(|last| self.topic(last) == topic)
     }
 
     /// Says whose sequence number the publish has that was appended last.
@@ -100,9 +125,9 @@ impl PublishBatch {
         Some((client, self.options(entry)?.sequence?))
     }
 
-    /// Bytes of topics and payloads.
+    /// Bytes of topics and payloads, each publish with its own topic.
     pub fn len(&self) -> usize {
-        self.topics.len() + self.payloads.len()
+        self.bytes
     }
 
     /// Whether nothing is in it.
@@ -138,6 +163,7 @@ impl PublishBatch {
         self.payloads.shrink_to(SPARE_BYTES_MAX);
         self.entries.clear();
         self.options.clear();
+        self.bytes = 0;
         self.senders.clear();
     }
 }
@@ -403,6 +429,21 @@ fn own_text(text: Cow<'_, str>) -> Cow<'static, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn publishes_to_one_topic_after_another_hold_its_name_once() {
+        let mut batch = PublishBatch::default();
+        let content = || Content { format: Format::Raw, payload: b"x", options: None };
+        let origin = Origin { session: None, id: 0 };
+        batch.push(1, origin, "site/a", content());
+        assert!(batch.ends_with("site/a") && !batch.ends_with("site/b"));
+        batch.push_again(origin, content());
+        batch.push(2, origin, "site/b", content());
+
+        let read: Vec<_> = batch.entries().iter().map(|entry| (entry.hash, batch.topic(entry))).collect();
+        assert_eq!(read, [(1, "site/a"), (1, "site/a"), (2, "site/b")]);
+        assert_eq!(batch.len(), "site/axsite/axsite/bx".len(), "each counts, so that a batch ends");
+    }
 
     #[test]
     fn a_message_of_a_batch_is_what_its_tail_says() {

@@ -53,6 +53,8 @@ pub struct Embedded {
     pressed: bool,
     counters: Arc<Counters>,
     spare: Vec<MessageBatch>,
+    /// The topic of the publish before, if it was taken and is still there.
+    recent: Option<TopicSlot>,
     events: VecDeque<ClientEvent>,
 }
 
@@ -134,6 +136,7 @@ impl Embedded {
             pressed: false,
             counters,
             spare: Vec::new(),
+            recent: None,
             events: VecDeque::new(),
         }
     }
@@ -170,7 +173,7 @@ impl Embedded {
         let place = self.place(self.placement.shard(entry.hash));
         let Some(shard) = self.shards.get_mut(place) else { return Err(Refusal::Topics) };
         let (topics, bytes) = (shard.topics.len(), shard.topics.bytes());
-        let slot = shard.locate(&intake)?;
+        let slot = shard.locate(&intake, self.recent.take().filter(|_| entry.again))?;
         let (hubs, groups, fate) = {
             let (route, rule) = route(shard, slot, topic, &self.interest, self.generation);
             (route.hubs, route.groups, self.logging.fate(rule, retain))
@@ -188,6 +191,7 @@ impl Embedded {
             }
         }
         let position = shard.take(Taking { now: now.wall, logged: fate.logged }, slot, &intake);
+        self.recent = intake.kept.then_some(slot);
         count_growth(&self.counters, shard, topics, bytes);
         let mut written = None;
         if hubs != 0 || !groups.is_empty() {

@@ -132,6 +132,8 @@ pub struct Hub {
     routes: routes::Routes,
     pool: Pool,
     publishing: Vec<Publishing>,
+    /// The worker that the last publish went to.
+    recent: WorkerId,
     /// Batches whose memory is used again: a large buffer that is freed and grown again costs page faults.
     #[expect(clippy::vec_box, reason = "they travel in their boxes, so the boxes are kept too")]
     spare_batches: Vec<Box<PublishBatch>>,
@@ -219,6 +221,7 @@ impl Hub {
             routes: routes::Routes::default(),
             pool: Pool::new(POOL_BLOCKS),
             publishing: placement.all_workers().map(|_| Publishing::default()).collect(),
+            recent: worker,
             spare_batches: Vec::new(),
             timers: BinaryHeap::new(),
             slow: Vec::new(),

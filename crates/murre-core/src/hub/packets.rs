@@ -245,29 +245,33 @@ impl Hub {
         out: &mut Outputs,
     ) -> Result<(), WasRefused> {
         let Publish { topic, format, payload, id, options } = publish;
-        let topic = match TopicName::parse(topic) {
-            Ok(topic) => topic,
-            Err(why) => {
-                return self.refuse_publish(key, id, Code::INVALID, format!("PUBLISH.topic: {why}"), out);
-            }
+        let again = self.publishing.get(self.recent.index()).is_some_and(|p| p.batch.ends_with(&topic));
+        // a device sends its readings in runs; what is known of a topic needs no second look
+        let hash = match again {
+            true => None,
+            false => match self.judge_topic(&topic) {
+                Ok(hash) => Some(hash),
+                Err((code, why)) => return self.refuse_publish(key, id, code, why, out),
+            },
         };
-        if topic.as_str().starts_with('$') && topic.is_reserved() {
-            let why =
-                format!("PUBLISH.topic: {topic} is the broker's own; clients may not publish under $murre");
-            return self.refuse_publish(key, id, Code::NOT_AUTHORISED, why, out);
-        }
         let options = match options.map(|options| checked_options(*options)).transpose() {
             Ok(options) => options,
             Err(why) => return self.refuse_publish(key, id, Code::INVALID, why, out),
         };
-        let hash = self.placement.topic_hash(topic.as_str());
-        let worker = self.placement.worker(self.placement.shard(hash));
+        if let Some(hash) = hash {
+            self.recent = self.placement.worker(self.placement.shard(hash));
+        }
+        let worker = self.recent;
         let (own, session) = (worker == self.worker, self.address(key));
         let Some(waiting) = self.publishing.get_mut(worker.index()) else { return Ok(()) };
         let before = waiting.batch.len();
         let numbered = options.as_ref().is_some_and(|options| options.sequence.is_some());
         let content = Content { format, payload: &payload, options };
-        waiting.batch.push(hash, Origin { session: Some(key), id }, topic.as_str(), content);
+        let origin = Origin { session: Some(key), id };
+        match hash {
+            Some(hash) => waiting.batch.push(hash, origin, &topic, content),
+            None => waiting.batch.push_again(origin, content),
+        }
         if numbered
             && let Some(client) =
                 self.sessions.get(key.slot as usize).and_then(|slot| slot.session.client.as_ref())
@@ -288,6 +292,18 @@ impl Hub {
             self.flush_to(worker, out);
         }
         Ok(())
+    }
+
+    /// A topic's hash where a client may publish to it, or the refusal.
+    fn judge_topic(&self, topic: &str) -> Result<u64, (Code, String)> {
+        let topic =
+            TopicName::parse(topic).map_err(|why| (Code::INVALID, format!("PUBLISH.topic: {why}")))?;
+        if topic.as_str().starts_with('$') && topic.is_reserved() {
+            let why =
+                format!("PUBLISH.topic: {topic} is the broker's own; clients may not publish under $murre");
+            return Err((Code::NOT_AUTHORISED, why));
+        }
+        Ok(self.placement.topic_hash(topic.as_str()))
     }
 
     /// Refuses a publish: by PUBLISHED where it has an id, else by NOTICE.

@@ -213,16 +213,17 @@ impl Shard {
         Position::new(self.offset, self.number)
     }
 
-    /// The topic's place, made if it isn't there and may be; so a message's route can be looked up with it.
+    /// The topic's place, made if it isn't there and may be; so a message's route can be looked up with it. `known` is
+    /// the place where the caller has just put a value of the same topic.
     ///
     /// # Errors
     /// A bound on topics or bytes.
     #[inline]
-    pub fn locate(&mut self, intake: &Intake<'_>) -> Result<TopicSlot, Refusal> {
+    pub fn locate(&mut self, intake: &Intake<'_>, known: Option<TopicSlot>) -> Result<TopicSlot, Refusal> {
         if self.offset + 1 >= self.offsets.reserved {
             return Err(Refusal::Offsets);
         }
-        if let Some(slot) = self.topics.find(intake.hash, intake.topic) {
+        if let Some(slot) = known.or_else(|| self.topics.find(intake.hash, intake.topic)) {
             if intake.kept && self.topics.bytes() + intake.bytes() > self.limits.kept_bytes_max {
                 return Err(Refusal::Bytes);
             }
