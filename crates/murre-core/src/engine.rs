@@ -30,12 +30,14 @@ use crate::{
 ///   [`HubInput::Welcome`] or [`HubInput::LetGo`], a snapshot by slices until it is done or cancelled.
 /// - It never waits, and never knows what a session is, only where its answers go.
 pub trait Engine {
-    /// Publishes of `origin`'s sessions. Gives back the messages for the hubs, for the caller to spread.
+    /// Publishes of `origin`'s sessions. Gives back the messages for the hubs, for the caller to spread. `credits` are
+    /// bytes by session, given back when all hubs have taken the messages.
     fn publish(
         &mut self,
         now: Now,
         origin: WorkerId,
         batch: &PublishBatch,
+        credits: Vec<(SessionAddress, usize)>,
         out: &mut Outputs,
     ) -> MessageBatch;
 

@@ -75,9 +75,9 @@ impl<E: Engine> Worker<E> {
                 }
             }
             Input::Hub(input) => self.hub.handle(now, input, &mut self.out),
-            Input::Engine(EngineInput::Publish { origin, batch, .. }) if origin == self.id => {
-                // its own, cut off before the turn's end: nobody waits for credit
-                let messages = self.engine.publish(now, self.id, &batch, &mut self.out);
+            Input::Engine(EngineInput::Publish { origin, batch, credits }) => {
+                let messages = self.engine.publish(now, origin, &batch, credits, &mut self.out);
+                // for publishes of this worker's sessions, whosever they were
                 self.hub.give_back(batch);
                 // behind what is on its way to the hub
                 self.engine.spread(messages, &mut self.out);
@@ -148,7 +148,7 @@ impl<E: Engine> Worker<E> {
             self.hub.give_back(batch);
             return false;
         }
-        let messages = self.engine.publish(now, self.id, &batch, &mut self.out);
+        let messages = self.engine.publish(now, self.id, &batch, Vec::new(), &mut self.out);
         self.hub.give_back(batch);
         self.spread(now, messages);
         true

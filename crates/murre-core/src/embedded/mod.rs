@@ -106,7 +106,7 @@ struct Taken {
 }
 
 /// Spare batches that are kept.
-const SPARE_BATCHES_MAX: usize = 4;
+const SPARE_BATCHES_MAX: usize = 16;
 
 impl Embedded {
     /// The part of one worker, with what the log held of its shards.
@@ -263,6 +263,7 @@ impl Engine for Embedded {
         now: Now,
         origin: WorkerId,
         batch: &PublishBatch,
+        credits: Vec<(SessionAddress, usize)>,
         out: &mut Outputs,
     ) -> MessageBatch {
         let mut messages = self.batch();
@@ -302,6 +303,11 @@ impl Engine for Embedded {
             self.charge(origin, batch, out);
         }
         self.close_batch(&mut messages, out);
+        if messages.gate != 0 {
+            self.logging.waits().credits.extend(credits);
+        } else {
+            messages.credits = credits;
+        }
         messages
     }
 
@@ -322,12 +328,7 @@ impl Engine for Embedded {
     fn handle(&mut self, now: Now, input: EngineInput, out: &mut Outputs) {
         match input {
             EngineInput::Publish { origin, batch, credits } => {
-                let mut messages = self.publish(now, origin, &batch, out);
-                if messages.gate != 0 {
-                    self.logging.waits().credits.extend(credits);
-                } else {
-                    messages.credits = credits;
-                }
+                let messages = self.publish(now, origin, &batch, credits, out);
                 self.spread(messages, out);
             }
             EngineInput::Interest { hub, filter, wanted, serial } => {

@@ -190,7 +190,7 @@ const POOL_BLOCKS: usize = 2048;
 /// Well below the bound of outboxes: a batch's messages reach a subscriber all at once.
 const BATCH_BYTES_MAX: usize = 64 * 1024;
 /// Spare batches of publishes that a worker keeps.
-const SPARE_BATCHES_MAX: usize = 4;
+const SPARE_BATCHES_MAX: usize = 16;
 /// How far the answers to a client's own packets may fill its outbox past the limit before it is read no further.
 const ANSWERS_SLACK: usize = 64 * 1024;
 
