@@ -15,6 +15,10 @@ use crate::{
     error::ConnectError,
     event::Event,
     shared::Shared,
+    spool::{
+        Spool, SpoolError,
+        worker::{self, Opened},
+    },
     task, tls,
     will::Will,
 };
@@ -33,6 +37,7 @@ pub struct ClientBuilder {
     keep_alive: Duration,
     session_expiry: Duration,
     will: Option<Will>,
+    spool: Option<Spool>,
     buffer: Buffer,
     backoff: Backoff,
     connect_timeout: Duration,
@@ -53,6 +58,7 @@ impl ClientBuilder {
             keep_alive: Duration::from_secs(60),
             session_expiry: Duration::ZERO,
             will: None,
+            spool: None,
             buffer: Buffer::default(),
             backoff: Backoff::default(),
             connect_timeout: Duration::from_secs(10),
@@ -121,6 +127,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Keeps acknowledged publishes on disk until the broker has answered them: a directory, or a [`Spool`] that says
+    /// more. Needs a [`client_id`](ClientBuilder::client_id), which has to stay the same. The files are read when the
+    /// client is built.
+    pub fn spool(mut self, spool: impl Into<Spool>) -> Self {
+        self.spool = Some(spool.into());
+        self
+    }
+
     /// How long to wait between attempts to connect again.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
@@ -150,13 +164,13 @@ impl ClientBuilder {
     /// # Errors
     /// Why there is no connection; nothing goes on in the background then. Dropping the future stops the attempt.
     pub async fn connect(self) -> Result<Client, ConnectError> {
-        let shared = self.shared()?;
+        let (shared, spool) = self.shared()?;
         // The timers of an attempt need a runtime already.
         Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
         shared.events.emit(Event::Connecting { attempt: 1 });
         let first = dial::connect(&shared.config, shared.config.client_id.as_deref()).await?;
         shared.connected(&first.info);
-        spawn(shared, Some(first))
+        spawn(shared, spool, Some(first))
     }
 
     /// Gives the client at once, and connects in the background, again and again where needed. What is published
@@ -165,11 +179,12 @@ impl ClientBuilder {
     /// # Errors
     /// What the builder was given can't be right, or there is no tokio runtime.
     pub fn start(self) -> Result<Client, ConnectError> {
-        spawn(self.shared()?, None)
+        let (shared, spool) = self.shared()?;
+        spawn(shared, spool, None)
     }
 
     /// Checks what was given.
-    fn shared(self) -> Result<Shared, ConnectError> {
+    fn shared(self) -> Result<(Shared, Option<Opened>), ConnectError> {
         let address = Address::parse(&self.url)?;
         if let Some(client_id) = &self.client_id {
             ClientId::parse(client_id)
@@ -183,7 +198,15 @@ impl ClientBuilder {
             ),
             false => None,
         };
-        Ok(Shared::new(Config {
+        let (opened, spool) = match &self.spool {
+            Some(spool) => {
+                let client_id = self.client_id.as_deref().ok_or(SpoolError::NoClientId)?;
+                let (handle, opened, drain) = worker::open(spool, client_id)?;
+                (Some(opened), Some((handle, drain)))
+            }
+            None => (None, None),
+        };
+        let config = Config {
             address,
             dialer: self.dialer,
             tls,
@@ -199,7 +222,8 @@ impl ClientBuilder {
             backoff: self.backoff,
             connect_timeout: self.connect_timeout,
             close_timeout: self.close_timeout,
-        }))
+        };
+        Ok((Shared::new(config, spool), opened))
     }
 
     /// Connects to a broker in the same test.
@@ -210,9 +234,12 @@ impl ClientBuilder {
     }
 }
 
-fn spawn(shared: Shared, first: Option<Connection>) -> Result<Client, ConnectError> {
+fn spawn(shared: Shared, spool: Option<Opened>, first: Option<Connection>) -> Result<Client, ConnectError> {
     let runtime = Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
     let shared = Arc::new(shared);
+    if let Some(opened) = spool {
+        opened.start(&shared).map_err(SpoolError::Thread)?;
+    }
     runtime.spawn(task::run(Arc::clone(&shared), first));
     Ok(Client::new(shared))
 }

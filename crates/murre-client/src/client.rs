@@ -11,6 +11,7 @@ use crate::{
     publish::PublishBuilder,
     request::{RequestBuilder, Requests},
     shared::Shared,
+    spool::{SpoolStatus, worker::Handle},
     subscribe::SubscribeBuilder,
 };
 
@@ -137,9 +138,15 @@ impl Client {
         self.shared().session().pending()
     }
 
+    /// How the [spool](crate::Spool) is; none where there is none.
+    pub fn spool(&self) -> Option<SpoolStatus> {
+        self.shared().spool.as_ref().map(Handle::status)
+    }
+
     /// Closes the client, for all its handles: takes nothing new, sends what is pending and waits for the answers
     /// (for as long as `close_timeout` allows), says farewell (so that no will is published), and closes the
-    /// connection. Gives the number of publishes that were not through by then: 0 when all went well.
+    /// connection. Gives the number of publishes that were not through by then: 0 when all went well. Those in the
+    /// [spool](crate::Spool) stay there, and are sent when a client uses it again; its files are closed by then.
     ///
     /// Dropping the future doesn't stop the end; a second call waits for the same one.
     pub async fn close(&self) -> usize {

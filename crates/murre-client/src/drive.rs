@@ -63,6 +63,7 @@ pub(crate) async fn drive(shared: &Shared, connection: Connection) -> End {
     let ending = driver.run().await;
     if !matches!(ending, Ending::Closing) {
         shared.session().connection_lost();
+        shared.poke_spool();
     }
     driver.say_farewell(&ending).await;
     match ending {
@@ -123,10 +124,12 @@ impl Driver<'_> {
             self.packets = 0;
             tokio::task::yield_now().await;
         }
-        let due = self.keep_time()?;
+        let mut due = self.keep_time()?;
         if !self.writing {
             self.begin_writing().await?;
+            due = earliest(due, self.shared.session().spool().and_then(|drain| drain.due()));
         }
+        self.shared.poke_spool();
         if self.is_done() {
             return Err(Ending::Closing);
         }
@@ -146,6 +149,7 @@ impl Driver<'_> {
     }
 
     fn handle_some(&mut self, frame: &Bytes, events: &mut Vec<Event>) -> Result<(), Ending> {
+        let now = Instant::now();
         let mut session = self.shared.session();
         let mut rest: &[u8] = frame;
         for _ in 0..PACKETS_A_TURN {
@@ -153,7 +157,7 @@ impl Driver<'_> {
             let Some((packet, after)) = taken else { return Ok(()) };
             rest = after;
             self.packets += 1;
-            match session.receive(packet, frame, events) {
+            match session.receive(packet, frame, now, events) {
                 Received::Nothing => {}
                 Received::Pause(feed) => {
                     self.paused = Some(feed);
@@ -197,7 +201,7 @@ impl Driver<'_> {
         if self.shared.session().wants_restart() {
             return Err(Ending::Restart);
         }
-        let (frame, too_large) = self.shared.session().take_frame();
+        let (frame, too_large) = self.shared.session().take_frame(Instant::now());
         self.shared.dropped(too_large);
         self.shared.room_may_be();
         if frame.is_empty() {
@@ -290,6 +294,10 @@ fn shortened(mut reason: String) -> String {
     }
     reason.truncate(end);
     reason
+}
+
+fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
 }
 
 async fn room(feed: Option<&Feed>) {

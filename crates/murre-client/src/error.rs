@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use crate::spool::SpoolError;
 use murre_protocol::{Code, Format, client_id::ClientIdError, topic::TopicError};
 
 /// Why there is no connection.
@@ -109,6 +110,9 @@ pub enum ConnectError {
         /// The time that was allowed.
         after: Duration,
     },
+    /// The spool can't be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     /// There is no tokio runtime to run in.
     #[error("there is no tokio runtime here; call this from within one, for example under #[tokio::main]")]
     NoRuntime,
@@ -127,7 +131,11 @@ impl ConnectError {
     /// Whether trying again later may help without any change here.
     pub fn should_reconnect(&self) -> bool {
         match self {
-            Self::Url { .. } | Self::ClientId { .. } | Self::WillTopic { .. } | Self::NoRuntime => false,
+            Self::Url { .. }
+            | Self::ClientId { .. }
+            | Self::WillTopic { .. }
+            | Self::Spool(_)
+            | Self::NoRuntime => false,
             _ => self.code().is_none_or(Code::should_reconnect),
         }
     }
@@ -199,8 +207,28 @@ pub enum PublishError {
         /// Where it was to go.
         topic: String,
     },
+    /// The spool is full and set to refuse what is new.
+    #[error(
+        "the message for {topic:?} was refused: the spool is full ({max} bytes); it has room again when the broker has taken some"
+    )]
+    SpoolFull {
+        /// Where it was to go.
+        topic: String,
+        /// The spool's bound in bytes.
+        max: u64,
+    },
+    /// The spool's disk didn't take it. It counts as not published.
+    #[error("the message for {topic:?} could not be put into the spool: {source}")]
+    Spool {
+        /// Where it was to go.
+        topic: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The buffer was full and the message, by then the oldest, had to go.
-    #[error("the message for {topic:?} was left out for newer ones: the outgoing buffer was full")]
+    #[error(
+        "the message for {topic:?} was left out for newer ones: the outgoing buffer or the spool was full"
+    )]
     Dropped {
         /// Where it was to go.
         topic: String,

@@ -52,11 +52,23 @@ pub enum Event {
         /// The code of a refusal.
         code: Option<Code>,
     },
-    /// Publishes were left out because the outgoing buffer was full, or because the broker doesn't take packets of
+    /// Publishes were left out because the outgoing buffer or the spool was full, or because the broker doesn't take packets of
     /// their size.
     Dropped {
         /// How many.
         count: u64,
+    },
+    /// The broker refused a message of the [spool](crate::Spool) for good: sending it again could never help. It is no
+    /// longer in the spool, so that it blocks nothing.
+    SpoolRefused {
+        /// Where it was to go.
+        topic: String,
+        /// Its sequence.
+        sequence: u64,
+        /// Why, as a code.
+        code: Code,
+        /// Why, in the broker's words.
+        reason: String,
     },
     /// This stream was not read fast enough; so many events are missing here.
     Missed {
@@ -124,7 +136,7 @@ impl EventHub {
             }
             None => false,
         });
-        if !matches!(event, Event::Notice { .. } | Event::Dropped { .. }) {
+        if !matches!(event, Event::Notice { .. } | Event::Dropped { .. } | Event::SpoolRefused { .. }) {
             state.present = Some(event);
         }
     }

@@ -47,7 +47,10 @@
 //! # What is promised
 //! - An acknowledged publish (the default) resolves when the broker has the message; it is sent again on a new
 //!   connection until then. An unacknowledged one resolves when it is in the bounded outgoing [`Buffer`].
-//! - A subscription goes on over reconnects. What was published meanwhile is lost to [`From::Live`].
+//! - With a [`Spool`] acknowledged publishes wait on disk: they survive the end of the process, and with
+//!   [`SpoolSync::Always`] a loss of power. Each is in the broker's log once, where the broker keeps its topic.
+//! - A subscription goes on over reconnects. What was published meanwhile is lost to [`From::Live`], unless it
+//!   [resumes](SubscribeBuilder::resume) or is [acknowledged](SubscribeBuilder::acknowledge) in a session.
 //! - Nothing blocks the thread, every queue has a bound, and dropping any future is safe.
 //!
 //! # Layout
@@ -58,6 +61,7 @@
 //! | `buffer`, `backoff`, `error` | what it can set, and what can go wrong |
 //! | `session` | the client's state over all its connections, without I/O: `outgoing`, `subscriptions`, `replies` |
 //! | `resume`, `acks`, `orphans` | of a subscription: where to go on, what was handled, what came before it was asked for |
+//! | `spool` | publishes that wait on disk: the files, and what of them is being sent |
 //! | `inbox`, `feed` | bounded queues from the background task to a reader |
 //! | `shared` | the session behind a lock, and the signals between handles and background task |
 //! | `task`, `dial`, `drive`, `keep_alive` | the background task: connecting, one connection, its time |
@@ -88,6 +92,7 @@ mod request;
 mod resume;
 mod session;
 mod shared;
+mod spool;
 mod subscribe;
 mod subscription;
 mod subscriptions;
@@ -126,6 +131,7 @@ pub use presence::{Presence, PresenceState, PresenceStream};
 pub use publish::{Acknowledgement, Publish, PublishBuilder, Published};
 pub use request::{Request, RequestBuilder};
 pub use resume::{Lost, Recovery, ResumePoint};
+pub use spool::{Spool, SpoolError, SpoolFull, SpoolStatus, SpoolSync};
 pub use subscribe::{Acknowledge, From, SubscribeBuilder};
 pub use subscription::{Subscription, SubscriptionEvent};
 pub use will::Will;

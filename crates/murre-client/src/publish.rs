@@ -23,6 +23,10 @@ use crate::{
     payload,
     session::{NotTaken, Outcome, Ticket},
     shared::Shared,
+    spool::{
+        store::Refused,
+        worker::{Append, Handle, now_ms},
+    },
     will::seconds_rounded_up,
 };
 
@@ -36,6 +40,7 @@ pub struct PublishBuilder {
     shared: Arc<Shared>,
     target: Target,
     acknowledged: bool,
+    spooled: bool,
     options: PublishOptions<'static>,
 }
 
@@ -47,11 +52,25 @@ enum Target {
     NoReplyTo(String),
 }
 
+impl Target {
+    /// The topic, checked.
+    fn topic(self) -> Result<String, PublishError> {
+        let topic = match self {
+            Self::Topic(topic) => topic,
+            Self::NoReplyTo(topic) => return Err(PublishError::NoReplyTo { topic }),
+        };
+        match TopicName::parse(topic.as_str()) {
+            Ok(_) => Ok(topic),
+            Err(source) => Err(PublishError::Topic { topic, source }),
+        }
+    }
+}
+
 impl PublishBuilder {
     /// To `topic`.
     pub(crate) fn new(shared: Arc<Shared>, topic: String) -> Self {
         let target = Target::Topic(topic);
-        Self { shared, target, acknowledged: true, options: PublishOptions::default() }
+        Self { shared, target, acknowledged: true, spooled: true, options: PublishOptions::default() }
     }
 
     /// An answer to `message`.
@@ -60,7 +79,8 @@ impl PublishBuilder {
             Some(topic) => Target::Topic(topic.to_owned()),
             None => Target::NoReplyTo(message.topic().to_owned()),
         };
-        let builder = Self { shared, target, acknowledged: true, options: PublishOptions::default() };
+        let options = PublishOptions::default();
+        let builder = Self { shared, target, acknowledged: true, spooled: false, options };
         match message.correlation() {
             Some(correlation) => builder.correlation(correlation.clone()),
             None => builder,
@@ -71,6 +91,13 @@ impl PublishBuilder {
     /// connection breaks after it was written.
     pub fn unacknowledged(mut self) -> Self {
         self.acknowledged = false;
+        self
+    }
+
+    /// Beside the [spool](crate::Spool), where there is one: what is of no use later need not go to the disk. Requests
+    /// and answers to them are sent in this way.
+    pub fn in_memory(mut self) -> Self {
+        self.spooled = false;
         self
     }
 
@@ -86,7 +113,8 @@ impl PublishBuilder {
         self
     }
 
-    /// When the reading was taken, for readings that are sent late.
+    /// When the reading was taken, for readings that are sent late. Messages of a [spool](crate::Spool) carry the time
+    /// at which they were published where it isn't given.
     pub fn time(mut self, time: Timestamp) -> Self {
         self.options.time = Some(time);
         self
@@ -165,7 +193,9 @@ pub struct Published {
 
 impl Publish {
     /// Puts the message into the outgoing buffer, waiting for room where the buffer's rule is to wait, and gives the
-    /// acknowledgement to be awaited separately: for keeping several publishes on their way.
+    /// acknowledgement to be awaited separately: for keeping several publishes on their way. With a
+    /// [spool](crate::Spool), puts an acknowledged publish into that, as its rules are, and a device that doesn't await
+    /// the acknowledgement loses nothing by that.
     ///
     /// ```no_run
     /// # async fn example(client: murre_client::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -178,11 +208,17 @@ impl Publish {
     /// ```
     ///
     /// # Errors
-    /// The topic is wrong, the message too large, the buffer full, or the client closed.
+    /// The topic is wrong, the message too large, the buffer or spool full, the spool's disk fails, or the client is
+    /// closed.
     pub async fn enqueue(self) -> Result<Acknowledgement, PublishError> {
         // Publishing in a loop never waits for anything else: let the background task have its share of the thread.
         tokio::task::consume_budget().await;
         let shared = Arc::clone(&self.builder.shared);
+        if let Some(spool) =
+            shared.spool.as_ref().filter(|_| self.builder.acknowledged && self.builder.spooled)
+        {
+            return self.enqueue_on_disk(&shared, spool).await;
+        }
         let Checked { topic, outbound, answer } = self.into_outbound()?;
         match shared.publish(outbound).await {
             Ok(()) => Ok(Acknowledgement { topic, answer }),
@@ -192,16 +228,39 @@ impl Publish {
         }
     }
 
+    async fn enqueue_on_disk(self, shared: &Shared, spool: &Handle) -> Result<Acknowledgement, PublishError> {
+        let topic = self.builder.target.topic()?;
+        let mut options = self.builder.options;
+        options.time = options.time.or_else(|| Some(Timestamp::from_millis(now_ms())));
+        let publish = WirePublish {
+            topic: topic.clone().into(),
+            format: self.format,
+            payload: Vec::from(self.payload).into(),
+            id: 0,
+            options: Some(Box::new(options)),
+        };
+        let (ticket, answer) = oneshot::channel();
+        let (taken, waiting) = oneshot::channel();
+        let closed = || shared.session().refuses().unwrap_or_else(ClientClosed::by_us).into();
+        if !shared.append(spool, Append { publish, ticket, taken }).await {
+            return Err(closed());
+        }
+        match waiting.await {
+            Ok(Ok(())) => Ok(Acknowledgement { topic, answer: Some(answer) }),
+            Ok(Err(Refused::Full)) => Err(PublishError::SpoolFull { topic, max: spool.bytes_max }),
+            Ok(Err(Refused::TooLarge { bytes, max })) => {
+                let bounded = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+                Err(PublishError::TooLarge { topic, bytes: bounded(bytes), max: bounded(max) })
+            }
+            Ok(Err(Refused::Io(source))) => Err(PublishError::Spool { topic, source }),
+            Err(_) => Err(closed()),
+        }
+    }
+
     /// Checks it, and writes its packet.
     fn into_outbound(self) -> Result<Checked, PublishError> {
-        let PublishBuilder { shared, target, acknowledged, options } = self.builder;
-        let topic = match target {
-            Target::Topic(topic) => topic,
-            Target::NoReplyTo(topic) => return Err(PublishError::NoReplyTo { topic }),
-        };
-        if let Err(source) = TopicName::parse(topic.as_str()) {
-            return Err(PublishError::Topic { topic, source });
-        }
+        let PublishBuilder { shared, target, acknowledged, options, .. } = self.builder;
+        let topic = target.topic()?;
         let (id, ticket, answer) = if acknowledged {
             let (sender, receiver) = oneshot::channel();
             (shared.session().next_publish(), Some(sender), Some(receiver))

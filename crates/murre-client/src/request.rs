@@ -37,7 +37,7 @@ pub struct RequestBuilder {
 
 impl RequestBuilder {
     pub(crate) fn new(client: Client, topic: String) -> Self {
-        let publish = client.publish(topic.as_str());
+        let publish = client.publish(topic.as_str()).in_memory();
         Self { client, topic, publish, timeout: TIMEOUT }
     }
 

@@ -12,7 +12,7 @@ use murre_protocol::{
     Code, Codec, Position,
     packet::{BrokerPacket, ClientPacket, Connected, Disconnect, Message as WireMessage, Notice, Published},
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     buffer::Buffer,
@@ -22,6 +22,10 @@ use crate::{
     message::Message,
     outgoing::{Outbound, Outgoing, Push},
     resume::Run,
+    spool::{
+        SEQUENCE_MAX,
+        drain::{Drain, Results},
+    },
     subscriptions::{Removal, Subscriptions, Wanted},
 };
 
@@ -88,6 +92,7 @@ pub(crate) struct Session {
     buffer_bytes: usize,
     outgoing: Outgoing<Ticket>,
     subscriptions: Subscriptions,
+    spool: Option<Drain>,
     ping_due: bool,
     pong_due: bool,
     limits: Option<Limits>,
@@ -104,6 +109,7 @@ impl Session {
             buffer_bytes: buffer.bytes,
             outgoing: Outgoing::new(buffer),
             subscriptions: Subscriptions::new(wants_session),
+            spool: None,
             ping_due: false,
             pong_due: false,
             limits: None,
@@ -112,6 +118,26 @@ impl Session {
             closing: false,
             ended: None,
         }
+    }
+
+    /// As [`new`](Session::new), with a spool.
+    pub(crate) fn with_spool(mut self, drain: Option<Drain>) -> Self {
+        if drain.is_some() {
+            // The numbers below are the spool's.
+            self.last_publish = SEQUENCE_MAX;
+        }
+        self.spool = drain;
+        self
+    }
+
+    /// What of the spool is on its way.
+    pub(crate) fn spool(&mut self) -> Option<&mut Drain> {
+        self.spool.as_mut()
+    }
+
+    /// What became of the spool's messages since the last time.
+    pub(crate) fn spool_results(&mut self) -> Results {
+        self.spool.as_mut().map(Drain::take_results).unwrap_or_default()
     }
 
     // The application's.
@@ -147,7 +173,8 @@ impl Session {
         self.closing = true;
     }
 
-    fn refuses(&self) -> Option<ClientClosed> {
+    /// Why nothing new is taken, where that is so.
+    pub(crate) fn refuses(&self) -> Option<ClientClosed> {
         self.ended.clone().or_else(|| self.closing.then(ClientClosed::by_us))
     }
 
@@ -190,6 +217,11 @@ impl Session {
 
     /// How many publishes are not known to be through.
     pub(crate) fn pending(&self) -> usize {
+        self.outgoing.pending() + self.spool.as_ref().map_or(0, Drain::pending)
+    }
+
+    /// As [`pending`](Session::pending), of those that are lost when this process ends.
+    pub(crate) fn pending_in_memory(&self) -> usize {
         self.outgoing.pending()
     }
 
@@ -216,7 +248,7 @@ impl Session {
 
     /// What is to be sent next, as one WebSocket message; empty when there is nothing. Also how many publishes had
     /// to go because the broker doesn't take packets of their size.
-    pub(crate) fn take_frame(&mut self) -> (Vec<u8>, u64) {
+    pub(crate) fn take_frame(&mut self, now: Instant) -> (Vec<u8>, u64) {
         let mut frame = Vec::new();
         let Some(limits) = self.limits else { return (frame, 0) };
         let frame_max = FRAME_BYTES_MAX.min(limits.message);
@@ -231,6 +263,9 @@ impl Session {
         let mut too_large = Vec::new();
         if !self.subscriptions.has_packets() {
             too_large = self.outgoing.take(&mut frame, frame_max, limits.packet);
+            if let Some(spool) = &mut self.spool {
+                spool.take(&mut frame, frame_max, limits.packet, now);
+            }
         }
         let count = too_large.len() as u64;
         for outbound in too_large {
@@ -251,7 +286,7 @@ impl Session {
 
     /// Whether nothing is left to send or to be answered.
     pub(crate) fn is_flushed(&self) -> bool {
-        self.outgoing.pending() == 0 && !self.subscriptions.has_packets()
+        self.pending() == 0 && !self.subscriptions.has_packets()
     }
 
     /// A packet came in `frame`.
@@ -259,11 +294,12 @@ impl Session {
         &mut self,
         packet: BrokerPacket<'_>,
         frame: &Bytes,
+        now: Instant,
         events: &mut Vec<Event>,
     ) -> Received {
         match packet {
             BrokerPacket::Message { sub, message } => return self.message(sub, message, frame),
-            BrokerPacket::Published(published) => self.published(published),
+            BrokerPacket::Published(published) => self.published(published, now),
             BrokerPacket::Subscribed(subscribed) => self.subscriptions.subscribed(&subscribed),
             BrokerPacket::Unsubscribed { sub, .. } => self.subscriptions.unsubscribed(sub),
             BrokerPacket::CaughtUp(caught_up) => self.subscriptions.caught_up(&caught_up),
@@ -283,7 +319,11 @@ impl Session {
         full.map_or(Received::Nothing, Received::Pause)
     }
 
-    fn published(&mut self, published: Published<'_>) {
+    fn published(&mut self, published: Published<'_>, now: Instant) {
+        if let Some(spool) = self.spool.as_mut().filter(|_| published.id <= SEQUENCE_MAX) {
+            let reason = published.reason.as_deref().unwrap_or_default();
+            return spool.answered(published.id, published.code, published.position, reason, now);
+        }
         let Some(outbound) = self.outgoing.answered(published.id) else { return };
         let outcome = if published.code.is_ok() {
             Outcome::Accepted(published.position)
@@ -315,6 +355,9 @@ impl Session {
         self.limits = None;
         (self.ping_due, self.pong_due) = (false, false);
         self.outgoing.connection_lost();
+        if let Some(spool) = &mut self.spool {
+            spool.connection_lost();
+        }
         self.subscriptions.connection_lost();
     }
 
@@ -328,6 +371,9 @@ impl Session {
         self.connection_lost();
         for outbound in self.outgoing.drain() {
             resolve(outbound.ticket, Outcome::Closed(closed.clone()));
+        }
+        if let Some(spool) = &mut self.spool {
+            spool.end(|| Outcome::Closed(closed.clone()));
         }
         self.subscriptions.end(&closed, by_us);
         self.ended = Some(closed);

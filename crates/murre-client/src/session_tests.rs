@@ -19,9 +19,9 @@ fn connect(session: &mut Session) {
 fn nothing_is_sent_before_connected() {
     let mut session = session();
     let _outcome = publish(&mut session, b"x");
-    assert_eq!(session.take_frame().0, b"");
+    assert_eq!(session.take_frame(Instant::now()).0, b"");
     connect(&mut session);
-    assert_eq!(session.take_frame().0, b"x");
+    assert_eq!(session.take_frame(Instant::now()).0, b"x");
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_publish_does_not_overtake_a_subscription() {
     let _outcome = publish(&mut session, b"x");
     let feed = Arc::new(Feed::new(crate::inbox::Bounds { items: 1, bytes: 1 }, false));
     session.subscribe(crate::testing::wanted("a", crate::subscriptions::Route::Feed(feed))).unwrap();
-    let (frame, _) = session.take_frame();
+    let (frame, _) = session.take_frame(Instant::now());
     assert!(frame.len() > 1 && frame.ends_with(b"x"));
 }
 
@@ -40,7 +40,7 @@ fn a_broker_without_limits_takes_everything() {
     let mut session = session();
     connect(&mut session);
     let _outcome = publish(&mut session, &[0; 100_000]);
-    assert_eq!(session.take_frame().0.len(), 100_000);
+    assert_eq!(session.take_frame(Instant::now()).0.len(), 100_000);
 }
 
 #[test]
@@ -60,8 +60,8 @@ fn a_ping_and_a_pong_belong_to_their_connection() {
     let mut session = session();
     connect(&mut session);
     session.ping();
-    session.receive(BrokerPacket::Ping, &Bytes::new(), &mut Vec::new());
+    session.receive(BrokerPacket::Ping, &Bytes::new(), Instant::now(), &mut Vec::new());
     session.connection_lost();
     connect(&mut session);
-    assert_eq!(session.take_frame().0, b"");
+    assert_eq!(session.take_frame(Instant::now()).0, b"");
 }

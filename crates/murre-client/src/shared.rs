@@ -22,6 +22,10 @@ use crate::{
     outgoing::Outbound,
     resume::Run,
     session::{NotTaken, Session, Ticket},
+    spool::{
+        drain::Drain,
+        worker::{Append, Handle},
+    },
     subscriptions::Removal,
 };
 
@@ -29,6 +33,7 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) events: EventHub,
+    pub(crate) spool: Option<Handle>,
     session: Mutex<Session>,
     /// There may be something to send.
     work: Notify,
@@ -43,12 +48,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, spool: Option<(Handle, Drain)>) -> Self {
+        let (spool, drain) = spool.unzip();
         let session = Session::new(config.buffer, config.client_id.clone(), !config.session_expiry.is_zero());
         Self {
             config,
             events: EventHub::default(),
-            session: Mutex::new(session),
+            spool,
+            session: Mutex::new(session.with_spool(drain)),
             work: Notify::new(),
             room: Notify::new(),
             turn: tokio::sync::Mutex::new(()),
@@ -110,6 +117,20 @@ impl Shared {
         Ok(())
     }
 
+    /// Hands a publish to the spool; false when the client takes nothing any more.
+    pub(crate) async fn append(&self, spool: &Handle, append: Append) -> bool {
+        self.session().refuses().is_none() && spool.append(append).await
+    }
+
+    /// Tells the spool's worker where the session has something for it.
+    pub(crate) fn poke_spool(&self) {
+        if let Some(spool) = &self.spool
+            && self.session().spool().is_some_and(|drain| drain.has_results())
+        {
+            spool.poke();
+        }
+    }
+
     /// Tells that `count` publishes were left out.
     pub(crate) fn dropped(&self, count: u64) {
         if count > 0 {
@@ -165,19 +186,35 @@ impl Shared {
     /// pending or the time for that is up.
     pub(crate) async fn gives_up(&self) {
         let deadline = self.closing().await;
-        if self.session().pending() > 0 {
+        // What is on disk is sent when the client is there again.
+        if self.session().pending_in_memory() > 0 {
             tokio::time::sleep_until(deadline).await;
         }
     }
 
     /// The client has ended: everything that waits is told.
     pub(crate) fn end(&self, closed: ClientClosed, by_us: bool) {
-        let unsent = {
-            let mut session = self.session();
-            let unsent = session.pending();
-            session.end(closed, by_us);
-            unsent
-        };
+        let unsent = self.end_session(closed, by_us);
+        self.announce_end(unsent);
+    }
+
+    /// As [`end`](Shared::end), but for those who wait for the end itself, when the spool's files are closed.
+    pub(crate) async fn end_with_spool(&self, closed: ClientClosed, by_us: bool) {
+        let unsent = self.end_session(closed, by_us);
+        if let Some(spool) = &self.spool {
+            spool.stop().await;
+        }
+        self.announce_end(unsent);
+    }
+
+    fn end_session(&self, closed: ClientClosed, by_us: bool) -> usize {
+        let mut session = self.session();
+        let unsent = session.pending();
+        session.end(closed, by_us);
+        unsent
+    }
+
+    fn announce_end(&self, unsent: usize) {
         let ends = self.ended.send_if_modified(|ended| {
             let ends = ended.is_none();
             *ended = ended.or(Some(unsent));

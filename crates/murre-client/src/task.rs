@@ -20,7 +20,7 @@ pub(crate) fn run(shared: Arc<Shared>, first: Option<Connection>) -> impl Future
     let finish = Finish { shared };
     async move {
         let (closed, by_us) = keep_connected(&finish.shared, first).await;
-        finish.shared.end(closed, by_us);
+        finish.shared.end_with_spool(closed, by_us).await;
     }
 }
 

@@ -8,5 +8,6 @@ mod publishing;
 mod reconnecting;
 mod requesting;
 mod resuming;
+mod spooling;
 mod subscribing;
 mod tls;
