@@ -96,6 +96,27 @@ impl Events {
         std::future::poll_fn(|context| self.poll_event(context)).await
     }
 
+    /// Logs (by `tracing`) when the connection goes and when it is there again, and what is left out; ends when the client
+    /// is closed. For programs that want no more than that: `tokio::spawn(client.events().log())`.
+    pub async fn log(mut self) {
+        let mut away = false;
+        while let Some(event) = self.next().await {
+            match event {
+                Event::Connected { .. } if away => {
+                    away = false;
+                    tracing::info!("connected again");
+                }
+                // Once: the attempts that follow say the same.
+                Event::Disconnected { reason, .. } if !away => {
+                    away = true;
+                    tracing::warn!(reason, "disconnected");
+                }
+                Event::Dropped { count } => tracing::warn!(count, "the buffer was full: messages dropped"),
+                _ => {}
+            }
+        }
+    }
+
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         match self.inbox.take_dropped() {
             0 => self.inbox.poll_next(context),

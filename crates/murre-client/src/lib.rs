@@ -59,6 +59,7 @@
 //! | `builder`, `client` | building a client, and its handle |
 //! | `publish`, `subscribe`, `subscription`, `request`, `presence`, `will`, `message`, `event` | what an application does, sends and gets |
 //! | `buffer`, `backoff`, `error` | what it can set, and what can go wrong |
+//! | `pace` | a steady beat for devices |
 //! | `session` | the client's state over all its connections, without I/O: `outgoing`, `subscriptions`, `replies` |
 //! | `resume`, `acks`, `orphans` | of a subscription: where to go on, what was handled, what came before it was asked for |
 //! | `spool` | publishes that wait on disk: the files, and what of them is being sent |
@@ -84,6 +85,7 @@ mod keep_alive;
 mod message;
 mod orphans;
 mod outgoing;
+mod pace;
 mod payload;
 mod presence;
 mod publish;
@@ -127,6 +129,7 @@ pub use murre_protocol::{
     Code, Format, Position, Timestamp,
     packet::{NoticeKind, OnSlow},
 };
+pub use pace::{Beat, Pace};
 pub use presence::{Presence, PresenceState, PresenceStream};
 pub use publish::{Acknowledgement, Publish, PublishBuilder, Published};
 pub use request::{Request, RequestBuilder};

@@ -4,11 +4,9 @@
 //! # Layout
 //! - [`model`]: a vehicle and its GPS receiver; pure, from a seed and time steps.
 //! - [`route`]: the route, and distances on the Earth; pure.
-//! - `pace`: when a reading is due, and how many were left out.
 //! - this file: [`Options`] and [`run`], which puts the vehicles on connections and publishes.
 
 pub mod model;
-mod pace;
 pub mod route;
 
 use std::{
@@ -19,9 +17,9 @@ use std::{
 
 use anyhow::{Context, ensure};
 use futures_util::future::{join_all, try_join_all};
-use murre_client::{Client, Event, Events, Timestamp};
+use murre_client::{Client, Pace, Timestamp};
 
-use crate::{model::Vehicle, pace::Pace};
+use crate::model::Vehicle;
 
 /// Devices that one process simulates at most.
 const DEVICES_MAX: usize = 10_000;
@@ -112,7 +110,7 @@ async fn connect(broker: &str, vehicle: &str) -> anyhow::Result<Client> {
         .await
         .with_context(|| format!("vehicle {vehicle} has no connection to {broker}"))?;
     // Ends with the client.
-    tokio::spawn(report(client.events()));
+    tokio::spawn(client.events().log());
     Ok(client)
 }
 
@@ -137,26 +135,6 @@ async fn publish(client: &Client, mut vehicle: Vehicle, period: Duration) -> any
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// Logs what happens to a connection; ends when it is closed.
-async fn report(mut events: Events) {
-    let mut away = false;
-    while let Some(event) = events.next().await {
-        match event {
-            Event::Connected { .. } if away => {
-                away = false;
-                tracing::info!("connected again");
-            }
-            // Once: the attempts that follow say the same.
-            Event::Disconnected { reason, .. } if !away => {
-                away = true;
-                tracing::warn!(reason, "disconnected");
-            }
-            Event::Dropped { count } => tracing::warn!(count, "the buffer was full: messages dropped"),
-            _ => {}
-        }
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{future::Future, pin::pin, time::Duration};
 
 use anyhow::{Context, ensure};
 use futures_util::future::{join_all, try_join_all};
-use murre_client::{Client, Event, Events, From};
+use murre_client::{Client, From};
 
 /// The topic of the questions.
 pub const TOPIC: &str = "hello";
@@ -93,7 +93,7 @@ async fn connect(broker: &str, number: usize) -> anyhow::Result<Client> {
         .await
         .with_context(|| format!("responder {number} has no connection to {broker}"))?;
     // Ends with the client.
-    tokio::spawn(report(client.events()));
+    tokio::spawn(client.events().log());
     Ok(client)
 }
 
@@ -136,26 +136,6 @@ fn words(payload: &serde_json::Value) -> String {
 /// What the responder says.
 pub fn answer(question: &str) -> String {
     format!("Hello, you sent -> {question}")
-}
-
-/// Logs what happens to a connection; ends when it is closed.
-async fn report(mut events: Events) {
-    let mut away = false;
-    while let Some(event) = events.next().await {
-        match event {
-            Event::Connected { .. } if away => {
-                away = false;
-                tracing::info!("connected again");
-            }
-            // Once: the attempts that follow say the same.
-            Event::Disconnected { reason, .. } if !away => {
-                away = true;
-                tracing::warn!(reason, "disconnected");
-            }
-            Event::Dropped { count } => tracing::warn!(count, "the buffer was full: messages dropped"),
-            _ => {}
-        }
-    }
 }
 
 #[cfg(test)]

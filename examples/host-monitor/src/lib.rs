@@ -4,11 +4,9 @@
 //! - [`sampler`]: reads the machine through `sysinfo`.
 //! - [`readings`]: what is published, and its arithmetic; pure.
 //! - [`names`]: names of interfaces, disks and hosts as topic levels; pure.
-//! - `pace`: when a reading is due, and how many were left out.
 //! - this file: [`Options`] and [`run`], which publishes.
 
 pub mod names;
-mod pace;
 pub mod readings;
 pub mod sampler;
 
@@ -16,10 +14,10 @@ use std::{future::Future, pin::pin, time::Duration};
 
 use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
-use murre_client::{Client, Event, Events};
+use murre_client::{Client, Pace};
 use tokio::task::spawn_blocking;
 
-use crate::{pace::Pace, readings::Reading, sampler::Sampler};
+use crate::{readings::Reading, sampler::Sampler};
 
 /// Readings a second: faster, processor time is counted too coarsely (`sysinfo::MINIMUM_CPU_UPDATE_INTERVAL`).
 const RATE_MAX: f64 = 5.0;
@@ -102,7 +100,7 @@ async fn connect(broker: &str, host: &str) -> anyhow::Result<Client> {
         .await
         .with_context(|| format!("no connection to {broker}"))?;
     // Ends with the client.
-    tokio::spawn(report(client.events()));
+    tokio::spawn(client.events().log());
     Ok(client)
 }
 
@@ -132,26 +130,6 @@ async fn publish(client: &Client, host: &str, period: Duration) -> anyhow::Resul
 async fn publish_one(client: &Client, host: &str, reading: &Reading) -> anyhow::Result<()> {
     client.publish(format!("host/{host}/{}", reading.levels)).json(&reading.value)?.await?;
     Ok(())
-}
-
-/// Logs what happens to a connection; ends when it is closed.
-async fn report(mut events: Events) {
-    let mut away = false;
-    while let Some(event) = events.next().await {
-        match event {
-            Event::Connected { .. } if away => {
-                away = false;
-                tracing::info!("connected again");
-            }
-            // Once: the attempts that follow say the same.
-            Event::Disconnected { reason, .. } if !away => {
-                away = true;
-                tracing::warn!(reason, "disconnected");
-            }
-            Event::Dropped { count } => tracing::warn!(count, "the buffer was full: messages dropped"),
-            _ => {}
-        }
-    }
 }
 
 #[cfg(test)]

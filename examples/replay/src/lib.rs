@@ -19,7 +19,7 @@ use std::{future::Future, path::PathBuf, pin::pin, time::Duration};
 
 use anyhow::{Context, ensure};
 use futures_util::future::{join_all, try_join_all};
-use murre_client::{Client, Event, Events};
+use murre_client::Client;
 use tokio::task::spawn_blocking;
 
 use crate::{
@@ -205,7 +205,7 @@ async fn connect(broker: &str, number: usize) -> anyhow::Result<Client> {
         .await
         .with_context(|| format!("device {number} has no connection to {broker}"))?;
     // Ends with the client.
-    tokio::spawn(report(client.events()));
+    tokio::spawn(client.events().log());
     Ok(client)
 }
 
@@ -225,26 +225,6 @@ async fn publish_row(client: &Client, topics: &[String], row: &Row) -> anyhow::R
     try_join_all(cells.map(async |(topic, value)| anyhow::Ok(client.publish(topic).json(value)?.await?)))
         .await?;
     Ok(())
-}
-
-/// Logs what happens to a connection; ends when it is closed.
-async fn report(mut events: Events) {
-    let mut away = false;
-    while let Some(event) = events.next().await {
-        match event {
-            Event::Connected { .. } if away => {
-                away = false;
-                tracing::info!("connected again");
-            }
-            // Once: the attempts that follow say the same.
-            Event::Disconnected { reason, .. } if !away => {
-                away = true;
-                tracing::warn!(reason, "disconnected");
-            }
-            Event::Dropped { count } => tracing::warn!(count, "the buffer was full: messages dropped"),
-            _ => {}
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,20 +4,18 @@
 //! # Layout
 //! - [`model`]: the vibration of one machine; pure, from a seed and time steps.
 //! - [`window`]: a second of samples in one figure; pure.
-//! - `pace`: when a reading is due, and how many were left out.
 //! - this file: [`Options`] and [`run`], which puts the machines on connections and publishes.
 
 pub mod model;
-mod pace;
 pub mod window;
 
 use std::{future::Future, pin::pin, time::Duration};
 
 use anyhow::{Context, ensure};
 use futures_util::future::{join_all, try_join_all};
-use murre_client::{Client, Event, Events};
+use murre_client::{Client, Pace};
 
-use crate::{model::Machine, pace::Pace, window::Window};
+use crate::{model::Machine, window::Window};
 
 /// Devices that one process simulates at most.
 const DEVICES_MAX: usize = 10_000;
@@ -107,7 +105,7 @@ async fn connect(broker: &str, machine: &str) -> anyhow::Result<Client> {
         .await
         .with_context(|| format!("machine {machine} has no connection to {broker}"))?;
     // Ends with the client.
-    tokio::spawn(report(client.events()));
+    tokio::spawn(client.events().log());
     Ok(client)
 }
 
@@ -130,26 +128,6 @@ async fn publish(client: &Client, mut machine: Machine, period: Duration) -> any
                 );
             }
             client.publish(&rms).unacknowledged().json(&figures)?.await?;
-        }
-    }
-}
-
-/// Logs what happens to a connection; ends when it is closed.
-async fn report(mut events: Events) {
-    let mut away = false;
-    while let Some(event) = events.next().await {
-        match event {
-            Event::Connected { .. } if away => {
-                away = false;
-                tracing::info!("connected again");
-            }
-            // Once: the attempts that follow say the same.
-            Event::Disconnected { reason, .. } if !away => {
-                away = true;
-                tracing::warn!(reason, "disconnected");
-            }
-            Event::Dropped { count } => tracing::warn!(count, "the buffer was full: messages dropped"),
-            _ => {}
         }
     }
 }

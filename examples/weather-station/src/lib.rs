@@ -2,19 +2,17 @@
 //!
 //! # Layout
 //! - [`model`]: the weather at one station; pure, from a seed and time steps.
-//! - `pace`: when a reading is due, and how many were left out.
 //! - this file: [`Options`] and [`run`], which puts the stations on connections and publishes.
 
 pub mod model;
-mod pace;
 
 use std::{future::Future, pin::pin, time::Duration};
 
 use anyhow::{Context, ensure};
 use futures_util::future::{join_all, try_join_all};
-use murre_client::{Client, Event, Events};
+use murre_client::{Client, Pace};
 
-use crate::{model::Station, pace::Pace};
+use crate::model::Station;
 
 /// Devices that one process simulates at most.
 const DEVICES_MAX: usize = 10_000;
@@ -104,7 +102,7 @@ async fn connect(broker: &str, station: &str) -> anyhow::Result<Client> {
         .await
         .with_context(|| format!("station {station} has no connection to {broker}"))?;
     // Ends with the client.
-    tokio::spawn(report(client.events()));
+    tokio::spawn(client.events().log());
     Ok(client)
 }
 
@@ -134,26 +132,6 @@ async fn publish(client: &Client, mut station: Station, period: Duration) -> any
             async { anyhow::Ok(client.publish(&wind).json(&weather.wind)?.await?) },
         )
         .with_context(|| format!("station {} stopped publishing", station.name()))?;
-    }
-}
-
-/// Logs what happens to a connection; ends when it is closed.
-async fn report(mut events: Events) {
-    let mut away = false;
-    while let Some(event) = events.next().await {
-        match event {
-            Event::Connected { .. } if away => {
-                away = false;
-                tracing::info!("connected again");
-            }
-            // Once: the attempts that follow say the same.
-            Event::Disconnected { reason, .. } if !away => {
-                away = true;
-                tracing::warn!(reason, "disconnected");
-            }
-            Event::Dropped { count } => tracing::warn!(count, "the buffer was full: messages dropped"),
-            _ => {}
-        }
     }
 }
 

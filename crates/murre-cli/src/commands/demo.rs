@@ -21,7 +21,7 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 
 /// The broker's warnings; not those of simulators, which on a busy computer leave out a reading now and then.
 const LOG_LEVEL: &str = "warn,weather_station=error,vibration_monitor=error,gps_tracker=error,host_monitor=error,\
-                         replay=error,hello=error";
+                         replay=error,hello=error,murre_client=error";
 
 /// Flags of `murre demo`.
 #[derive(Debug, clap::Args)]
