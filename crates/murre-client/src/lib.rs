@@ -60,7 +60,7 @@
 //! | `publish`, `subscribe`, `subscription`, `request`, `presence`, `will`, `message`, `event` | what an application does, sends and gets |
 //! | `buffer`, `backoff`, `error` | what it can set, and what can go wrong |
 //! | `pace` | a steady beat for devices |
-//! | `session` | the client's state over all its connections, without I/O: `outgoing`, `subscriptions`, `replies` |
+//! | `session` | the client's state over all its connections, without I/O: `outgoing`, `subscriptions`, `subscription_state`, `replies` |
 //! | `resume`, `acks`, `orphans` | of a subscription: where to go on, what was handled, what came before it was asked for |
 //! | `spool` | publishes that wait on disk: the files, and what of them is being sent |
 //! | `inbox`, `feed` | bounded queues from the background task to a reader |
@@ -97,6 +97,7 @@ mod shared;
 mod spool;
 mod subscribe;
 mod subscription;
+mod subscription_state;
 mod subscriptions;
 mod task;
 mod tls;

@@ -19,7 +19,7 @@ use crate::{
     publish::{BoxFuture, PublishBuilder},
     replies::Replies,
     subscribe::{Registration, granted},
-    subscriptions::{Route, Wanted},
+    subscription_state::{Route, Wanted},
 };
 
 /// How long an answer may take where it isn't said.

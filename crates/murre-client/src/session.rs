@@ -26,7 +26,8 @@ use crate::{
         SEQUENCE_MAX,
         drain::{Drain, Results},
     },
-    subscriptions::{Removal, Subscriptions, Wanted},
+    subscription_state::{Removal, Wanted},
+    subscriptions::Subscriptions,
 };
 
 /// The most bytes that pending packets are joined to in one WebSocket message.

@@ -30,7 +30,7 @@ fn a_publish_does_not_overtake_a_subscription() {
     connect(&mut session);
     let _outcome = publish(&mut session, b"x");
     let feed = Arc::new(Feed::new(crate::inbox::Bounds { items: 1, bytes: 1 }, false));
-    session.subscribe(crate::testing::wanted("a", crate::subscriptions::Route::Feed(feed))).unwrap();
+    session.subscribe(crate::testing::wanted("a", crate::subscription_state::Route::Feed(feed))).unwrap();
     let (frame, _) = session.take_frame(Instant::now());
     assert!(frame.len() > 1 && frame.ends_with(b"x"));
 }

@@ -26,7 +26,7 @@ use crate::{
         drain::Drain,
         worker::{Append, Handle},
     },
-    subscriptions::Removal,
+    subscription_state::Removal,
 };
 
 /// See the module.

@@ -17,7 +17,7 @@ use crate::{
     resume::{ResumePoint, Run, Tracker},
     shared::Shared,
     subscription::Subscription,
-    subscriptions::{Removal, Route, Wanted},
+    subscription_state::{Removal, Route, Wanted},
 };
 
 /// Messages that a subscription's queue holds where it isn't said. One WebSocket message from the broker (256 KiB)

@@ -11,7 +11,7 @@ use std::{
 
 use murre_protocol::{
     Codec, Position,
-    packet::{CaughtUp, ClientPacket, Connected, From, Subscribe, SubscribeOptions, Subscribed},
+    packet::{CaughtUp, ClientPacket, Connected, From, Subscribed},
 };
 use tokio::sync::oneshot;
 use xxhash_rust::xxh3::xxh3_64;
@@ -22,8 +22,8 @@ use crate::{
     feed::{Feed, Item},
     message::Message,
     orphans::{Orphan, Orphans},
-    replies::Replies,
-    resume::{Recovery, ResumePoint, Run, Tracker},
+    resume::Run,
+    subscription_state::{Entry, Removal, Route, Wanted},
 };
 
 /// The most subscriptions that a client may have at a time.
@@ -32,85 +32,6 @@ pub(crate) const SUBSCRIPTIONS_MAX: usize = 65_536;
 /// From here on are the numbers of subscriptions that are part of the broker's session. They are made from the
 /// filter, so that a process that starts again finds its own ones, in whatever order it asks for them.
 const KEPT_FROM: u64 = 1 << 52;
-
-/// Where a subscription's messages go.
-#[derive(Debug, Clone)]
-pub(crate) enum Route {
-    /// To a stream.
-    Feed(Arc<Feed>),
-    /// To the requests that wait for an answer.
-    Replies(Arc<Replies>),
-}
-
-impl Route {
-    fn end(&self, error: Option<SubscribeError>) {
-        match self {
-            Self::Feed(feed) => feed.end(error),
-            Self::Replies(replies) => replies.end(),
-        }
-    }
-
-    /// The feed whose reader has to take something before more is read.
-    fn deliver(&self, item: Item) -> Option<&Arc<Feed>> {
-        match (self, item) {
-            (Self::Feed(feed), item) => feed.deliver(item).then_some(feed),
-            (Self::Replies(replies), Item::Message(_, message)) => {
-                replies.deliver(message);
-                None
-            }
-            (Self::Replies(_), _) => None,
-        }
-    }
-}
-
-/// Resolves a waiting `subscribe`.
-pub(crate) type Answer = oneshot::Sender<Result<(), SubscribeError>>;
-
-/// A subscription as it is wanted.
-#[derive(Debug)]
-pub(crate) struct Wanted {
-    pub(crate) filter: String,
-    pub(crate) options: SubscribeOptions<'static>,
-    /// Where to go on, known from elsewhere; goes before `from` in the options.
-    pub(crate) after: Option<ResumePoint>,
-    /// A new connection goes on where the last one ended.
-    pub(crate) resumes: bool,
-    pub(crate) route: Route,
-    pub(crate) answer: Answer,
-}
-
-impl Wanted {
-    fn is_acknowledged(&self) -> bool {
-        self.options.ack == Some(true)
-    }
-}
-
-/// What becomes of a subscription that is no longer wanted here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Removal {
-    /// It ends.
-    End,
-    /// It stays in the session, where there is one.
-    Leave,
-}
-
-#[derive(Debug)]
-struct Entry {
-    filter: String,
-    options: SubscribeOptions<'static>,
-    route: Route,
-    resumes: bool,
-    /// Follows what came, where the subscription resumes.
-    tracker: Tracker,
-    run: Run,
-    /// Whether the broker was told on this connection, or knows from the session.
-    asked: bool,
-    /// Whether it was asked for from the tracker's point.
-    asked_after: bool,
-    /// Whether it was ever granted.
-    granted: bool,
-    answer: Option<Answer>,
-}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -157,19 +78,7 @@ impl Subscriptions {
                 wanted.route.deliver(item);
             }),
         }
-        let entry = Entry {
-            filter: wanted.filter,
-            options: wanted.options,
-            route: wanted.route,
-            resumes: wanted.resumes,
-            tracker: Tracker::new(wanted.after),
-            run: 0,
-            asked: false,
-            asked_after: false,
-            granted: false,
-            answer: Some(wanted.answer),
-        };
-        self.entries.insert(id, entry);
+        self.entries.insert(id, Entry::new(wanted));
         self.to_ask.insert(id);
         Ok(id)
     }
@@ -192,7 +101,7 @@ impl Subscriptions {
         let Some(entry) = self.entries.remove(&id) else { return };
         self.to_ask.remove(&id);
         entry.route.end(None);
-        if removal == Removal::Leave && id >= KEPT_FROM {
+        if removal == Removal::Leave && id >= KEPT_FROM && self.has_session {
             if entry.asked {
                 self.orphans.let_go(id);
             }
@@ -413,51 +322,6 @@ impl Subscriptions {
         for (_, mut entry) in self.entries.drain() {
             entry.route.end((!by_us).then(|| closed.clone().into()));
             entry.answer(Err(closed.clone().into()));
-        }
-    }
-}
-
-impl Entry {
-    /// SUBSCRIBE for a connection; `goes_on`: the session may have it, which goes before where it was to begin.
-    fn subscribe(&self, sub: u64, goes_on: bool) -> Subscribe<'_> {
-        let mut options = self.options.clone();
-        match self.tracker.point() {
-            _ if goes_on => options.from = None,
-            Some(point) => {
-                options.from = Some(From::After {
-                    positions: point.positions().to_vec(),
-                    epoch: point.epoch().to_owned().into(),
-                });
-            }
-            None => {}
-        }
-        Subscribe { sub, filter: self.filter.as_str().into(), options }
-    }
-
-    fn grant(&mut self, answer: &Subscribed<'_>) {
-        let again = std::mem::replace(&mut self.granted, true);
-        if self.asked_after {
-            let recovery = Recovery::new(answer.recovered, answer.lost.as_deref());
-            if !recovery.keeps_the_list() {
-                self.begin_run();
-            }
-            self.route.deliver(Item::Resumed(self.run, recovery));
-        } else if again {
-            self.begin_run();
-            self.route.deliver(Item::Restarted(self.run));
-        }
-        self.answer(Ok(()));
-    }
-
-    fn begin_run(&mut self) {
-        self.run = self.run.wrapping_add(1);
-        self.tracker.run(self.run);
-    }
-
-    fn answer(&mut self, result: Result<(), SubscribeError>) {
-        if let Some(waiting) = self.answer.take() {
-            // Nobody waits where the future was dropped; its subscription is about to be removed.
-            let _ = waiting.send(result);
         }
     }
 }

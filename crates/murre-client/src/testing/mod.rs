@@ -27,7 +27,7 @@ pub(crate) use peer::{Peer, message, message_at, text_of};
 
 use crate::{
     Client, ClientBuilder,
-    subscriptions::{Route, Wanted},
+    subscription_state::{Route, Wanted},
 };
 
 /// Bytes on their way in each direction before a writer has to wait.

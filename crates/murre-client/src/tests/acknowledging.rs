@@ -231,3 +231,13 @@ async fn the_local_queue_drops_nothing_that_is_to_be_acknowledged() {
     }
     assert_eq!(subscription.dropped(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_the_broker_grants_no_session_dropping_a_subscription_ends_it() {
+    let mut broker = Broker::new();
+    let builder = with_session(&broker);
+    let (client, mut peer) = broker.connect(builder).await;
+    let (dropped, sub) = subscribed(&client, &mut peer, Acknowledge::Explicit).await;
+    drop(dropped);
+    assert_eq!(peer.expect_unsubscribe().await, sub);
+}
