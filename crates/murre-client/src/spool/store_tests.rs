@@ -142,6 +142,35 @@ fn a_message_that_is_larger_than_a_file_or_a_read_is_kept_whole() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_refuses_what_is_new_and_costs_nothing_that_was_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(&directory);
+    let mut sequences = vec![append(&mut store, 600).unwrap()];
+    // Whichever message the next file begins with, the disk is full when it does.
+    let next = sequences[0] + 1;
+    let names: Vec<_> =
+        (next..next + 20).map(|first| directory.path().join(format!("{first:020}.spool"))).collect();
+    names.iter().for_each(|name| std::os::unix::fs::symlink("/dev/full", name).unwrap());
+    let refused = loop {
+        match append(&mut store, 600) {
+            Ok(sequence) => sequences.push(sequence),
+            Err(refused) => break refused,
+        }
+    };
+    assert!(
+        matches!(&refused, Refused::Io(error) if error.kind() == io::ErrorKind::StorageFull),
+        "{refused:?}"
+    );
+    names.iter().for_each(|name| fs::remove_file(name).unwrap());
+    sequences.push(append(&mut store, 600).unwrap());
+    assert!(sequences.is_sorted_by(|a, b| a < b));
+    assert_eq!(read(&mut store), sequences);
+    drop(store);
+    assert_eq!(read(&mut open(&directory)), sequences);
+}
+
+#[test]
 fn the_files_of_a_later_version_are_not_touched() {
     let directory = tempfile::tempdir().unwrap();
     drop(open(&directory));
