@@ -11,13 +11,14 @@ pub mod route;
 
 use std::{
     future::Future,
+    path::PathBuf,
     pin::pin,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, ensure};
 use futures_util::future::{join_all, try_join_all};
-use murre_client::{Client, Pace, Timestamp};
+use murre_client::{Client, Pace, Spool, SpoolFull, Timestamp};
 
 use crate::model::Vehicle;
 
@@ -44,11 +45,14 @@ pub struct Options {
     /// The same seed gives the same trips
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Keeps readings in this folder until the broker has them, over restarts too, and starts without a broker
+    #[arg(long, value_name = "DIR")]
+    pub spool: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { broker: "ws://127.0.0.1:8080/ws".into(), devices: 3, rate: None, seed: 1 }
+        Self { broker: "ws://127.0.0.1:8080/ws".into(), devices: 3, rate: None, seed: 1, spool: None }
     }
 }
 
@@ -66,11 +70,11 @@ impl Options {
 /// Publishes until `stop` resolves; then sends what is pending and closes the connections.
 ///
 /// A vehicle drives through tunnels: readings are not waited for but kept in the client's bounded buffer while the
-/// broker is away, with the time at which they were made. What the buffer drops, and what a vehicle leaves out when it
-/// falls behind, is in the log.
+/// broker is away, or in its spool on disk, with the time at which they were made. What is dropped, and what a vehicle
+/// leaves out when it falls behind, is in the log.
 ///
 /// # Errors
-/// Options out of range, or a broker that can't be reached at the start.
+/// Options out of range, a broker that can't be reached at the start (without a spool), or a spool that can't be used.
 pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     ensure!(
         (1..=DEVICES_MAX).contains(&options.devices),
@@ -84,7 +88,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Re
     let mut stop = pin!(stop);
     let ids = vehicles.iter().take(CONNECTIONS_MAX).map(Vehicle::id);
     let clients = tokio::select! {
-        clients = try_join_all(ids.map(|id| connect(&options.broker, id))) => clients?,
+        clients = try_join_all(ids.map(|id| connect(&options, id))) => clients?,
         () = &mut stop => return Ok(()),
     };
     tracing::info!(vehicles = vehicles.len(), ?period, "publishing vehicle/#");
@@ -97,18 +101,25 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> anyhow::Re
     };
     let unsent: usize = join_all(clients.iter().map(Client::close)).await.into_iter().sum();
     if unsent > 0 {
-        tracing::warn!(unsent, "closed before everything was sent");
+        let kept = if options.spool.is_some() { "the spool has it for the next start" } else { "it is lost" };
+        tracing::warn!(unsent, "closed before everything was sent: {kept}");
     }
     outcome
 }
 
-async fn connect(broker: &str, vehicle: &str) -> anyhow::Result<Client> {
-    let client = Client::builder(broker)
-        .client_id(format!("vehicle-{vehicle}"))
-        .agent("murre gps-tracker")
-        .connect()
-        .await
-        .with_context(|| format!("vehicle {vehicle} has no connection to {broker}"))?;
+async fn connect(options: &Options, vehicle: &str) -> anyhow::Result<Client> {
+    let broker = options.broker.as_str();
+    let builder = Client::builder(broker).client_id(format!("vehicle-{vehicle}")).agent("murre gps-tracker");
+    let client = match &options.spool {
+        Some(folder) => {
+            let spool = Spool::at(folder.join(vehicle)).when_full(SpoolFull::DropOldest);
+            builder.spool(spool).start().with_context(|| format!("vehicle {vehicle} can't start"))?
+        }
+        None => builder
+            .connect()
+            .await
+            .with_context(|| format!("vehicle {vehicle} has no connection to {broker}"))?,
+    };
     // Ends with the client.
     tokio::spawn(client.events().log());
     Ok(client)
@@ -118,6 +129,7 @@ async fn connect(broker: &str, vehicle: &str) -> anyhow::Result<Client> {
 async fn publish(client: &Client, mut vehicle: Vehicle, period: Duration) -> anyhow::Result<()> {
     let position_topic = format!("vehicle/{}/position", vehicle.id());
     let motion_topic = format!("vehicle/{}/motion", vehicle.id());
+    let spooled = client.spool().is_some();
     let mut pace = Pace::new(period);
     loop {
         let beat = pace.next().await;
@@ -126,8 +138,13 @@ async fn publish(client: &Client, mut vehicle: Vehicle, period: Duration) -> any
         }
         let (position, motion) = vehicle.step(beat.elapsed);
         let time = now();
-        client.publish(&position_topic).unacknowledged().time(time).json(&position)?.await?;
-        client.publish(&motion_topic).unacknowledged().time(time).json(&motion)?.await?;
+        let message = |topic: &str| {
+            let publish = client.publish(topic).time(time);
+            // In the spool a reading is safe; nobody has to wait for the broker's answer.
+            if spooled { publish } else { publish.unacknowledged() }
+        };
+        message(&position_topic).json(&position)?.enqueue().await?;
+        message(&motion_topic).json(&motion)?.enqueue().await?;
     }
 }
 
