@@ -18,7 +18,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::{backoff::Backoff, session::Outcome};
 
-/// Messages that are on their way at most.
+/// Messages that are fetched from disk ahead.
 const MESSAGES_MAX: usize = 256;
 /// Bytes of packets that are fetched from disk before more are, when fewer are there.
 const BYTES_MAX: usize = 1 << 20;
@@ -59,6 +59,8 @@ pub(crate) struct Results {
 #[derive(Debug)]
 pub(crate) struct Drain {
     rate: Option<f64>,
+    /// Messages that are on their way at most.
+    in_flight: usize,
     /// In the order of their sequences; the first `sent` of them were sent on this connection.
     window: VecDeque<Entry>,
     window_bytes: usize,
@@ -77,10 +79,11 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    /// At most `rate` messages a second; none: no limit.
-    pub(crate) fn new(rate: Option<f64>, backlog: u64) -> Self {
+    /// At most `rate` messages a second (none: no limit), and `in_flight` that are not answered.
+    pub(crate) fn new(rate: Option<f64>, in_flight: usize, backlog: u64) -> Self {
         Self {
             rate,
+            in_flight,
             window: VecDeque::new(),
             window_bytes: 0,
             sent: 0,
@@ -162,6 +165,7 @@ impl Drain {
     /// Appends what may be sent now to `frame`, up to `frame_max` bytes of it, but always one packet to an empty frame.
     pub(crate) fn take(&mut self, frame: &mut Vec<u8>, frame_max: usize, packet_max: usize, now: Instant) {
         while !self.holding
+            && self.sent < self.in_flight
             && self.next_at.is_none_or(|at| at <= now)
             && let Some(next) = self.window.get(self.sent)
         {
@@ -186,7 +190,8 @@ impl Drain {
 
     /// When there is something to send again that can't be sent now.
     pub(crate) fn due(&self) -> Option<Instant> {
-        if self.holding || self.sent >= self.window.len() { None } else { self.next_at }
+        let waits = self.holding || self.sent >= self.window.len().min(self.in_flight);
+        if waits { None } else { self.next_at }
     }
 
     /// The broker answered the message `sequence`.

@@ -3,7 +3,7 @@ use super::*;
 const PACKET_MAX: usize = 100;
 
 fn drain(rate: Option<f64>, sequences: impl IntoIterator<Item = u64>) -> Drain {
-    let mut drain = Drain::new(rate, 0);
+    let mut drain = Drain::new(rate, 256, 0);
     // The packet's only byte is its sequence, to be found in frames.
     drain.feed(sequences.into_iter().map(|sequence| (sequence, vec![sequence as u8])));
     drain
@@ -70,7 +70,7 @@ fn one_bad_reading_is_reported_and_blocks_nothing() {
 #[test]
 fn a_packet_that_the_broker_does_not_take_is_reported_and_blocks_nothing() {
     let now = Instant::now();
-    let mut drain = Drain::new(None, 0);
+    let mut drain = Drain::new(None, 256, 0);
     drain.feed([(1, vec![1; PACKET_MAX + 1]), (2, vec![2])]);
     assert_eq!(take(&mut drain, now), [2]);
     assert_eq!(drain.take_results().refusals[0].code, Code::TOO_LARGE);
@@ -159,4 +159,19 @@ fn of_what_the_disk_had_to_drop_only_that_goes_on_which_is_on_its_way() {
     assert_eq!(drain.drop_unsent(&[1, 2, 3, 4]), [4]);
     let due = drain.due().unwrap();
     assert_eq!(take(&mut drain, due), [5]);
+}
+
+#[test]
+fn one_in_flight_at_a_time_waits_for_each_answer_so_that_a_refusal_changes_no_order() {
+    let now = Instant::now();
+    let mut drain = Drain::new(None, 1, 0);
+    drain.feed([(1, vec![1]), (2, vec![2])]);
+    assert_eq!(take(&mut drain, now), [1]);
+    assert!(take(&mut drain, now).is_empty() && drain.due().is_none());
+    answer(&mut drain, 1, Code::QUOTA, now);
+    let due = drain.due().unwrap();
+    assert_eq!(take(&mut drain, due), [1]);
+    answer(&mut drain, 1, Code::OK, due);
+    assert_eq!(take(&mut drain, due), [2]);
+    assert!(drain.take_results().again.is_empty());
 }

@@ -59,6 +59,7 @@ pub struct Spool {
     pub(crate) when_full: SpoolFull,
     pub(crate) sync: SpoolSync,
     pub(crate) rate: Option<f64>,
+    pub(crate) in_flight: usize,
 }
 
 /// What happens to a publish when the [`Spool`] is full.
@@ -88,7 +89,7 @@ pub enum SpoolSync {
 
 impl Spool {
     /// A spool in `directory`, which is made where there is none: 64 MiB, [`SpoolFull::Refuse`], [`SpoolSync::Always`],
-    /// 1,000 messages a second.
+    /// 1,000 messages a second, 256 in flight.
     pub fn at(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
@@ -96,6 +97,7 @@ impl Spool {
             when_full: SpoolFull::default(),
             sync: SpoolSync::default(),
             rate: Some(1000.0),
+            in_flight: 256,
         }
     }
 
@@ -117,6 +119,15 @@ impl Spool {
     #[must_use]
     pub fn sync(mut self, rule: SpoolSync) -> Self {
         self.sync = rule;
+        self
+    }
+
+    /// How many messages are on their way at a time, sent and not answered: 1 to 256. With 1 each waits for the answer
+    /// to the one before, which costs a round trip for each message and makes the order, and once in the log, hold also
+    /// where the broker refuses messages for a while.
+    #[must_use]
+    pub fn in_flight(mut self, messages: usize) -> Self {
+        self.in_flight = messages.clamp(1, 256);
         self
     }
 

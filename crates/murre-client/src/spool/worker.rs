@@ -83,7 +83,7 @@ pub(crate) fn open(spool: &Spool, client_id: &str) -> Result<(Handle, Opened, Dr
         bytes_max: spool.bytes,
     };
     handle.update(&store, |_| {});
-    let drain = Drain::new(spool.rate, store.undone());
+    let drain = Drain::new(spool.rate, spool.in_flight, store.undone());
     Ok((handle, Opened { store, commands, sync: spool.sync }, drain))
 }
 
