@@ -122,6 +122,7 @@ fn what_is_wrong_with_the_command_line_is_exit_code_2_before_any_connection() {
     }
     assert_eq!(run(&["pub"]).status.code(), Some(2));
     assert_eq!(run(&["sub", "a", "--timeout", "10"]).status.code(), Some(2));
+    assert_eq!(run(&["sub", "a", "--last", "3", "--live"]).status.code(), Some(2));
     assert_eq!(run(&["fly"]).status.code(), Some(2));
 }
 

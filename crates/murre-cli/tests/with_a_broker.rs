@@ -3,83 +3,17 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::{
-    io::{BufRead, BufReader, Write},
-    process::{Child, ChildStdout, Command, Output, Stdio},
-    time::{Duration, Instant},
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
 };
 
 use assert_cmd::cargo::CommandCargoExt;
 use serde_json::Value;
 
-/// A running `murre serve` or `murre demo`.
-struct Broker {
-    process: Child,
-    stdout: BufReader<ChildStdout>,
-    url: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Broker {
-    fn start(args: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::cargo_bin("murre").unwrap();
-        command.args(args).args(["--bind", "127.0.0.1:0"]).current_dir(folder.path()).stdout(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let address = line.split_once("http://").unwrap().1.split(['/', ' ', '\n']).next().unwrap();
-        Self { process, stdout, url: format!("ws://{address}/ws"), _folder: folder }
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::cargo_bin("murre").unwrap();
-        command.args(args).env("MURRE_BROKER", &self.url).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        self.command(args).output().unwrap()
-    }
-
-    /// Runs a command that has to end well; its lines.
-    fn lines(&self, args: &[&str]) -> Vec<String> {
-        let output = self.run(args);
-        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
-    }
-
-    fn objects(&self, args: &[&str]) -> Vec<Value> {
-        self.lines(args).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    /// Publishes `lines` as standard input.
-    fn publish_lines(&self, args: &[&str], lines: &str) -> Output {
-        let mut child = self.command(args).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-        child.wait_with_output().unwrap()
-    }
-
-    /// Asks it to stop; its exit code.
-    fn stop(mut self, signal: &str) -> Option<i32> {
-        signal_to(&self.process, signal);
-        self.process.wait().unwrap().code()
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        // Has ended already where a test stopped it.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn signal_to(process: &Child, signal: &str) {
-    let kill = Command::new("kill").args([signal, &process.id().to_string()]).status().unwrap();
-    assert!(kill.success());
-}
+use support::{Broker, signal_to};
 
 #[test]
 fn what_was_published_is_there_for_those_who_come_later() {
@@ -123,6 +57,49 @@ fn lines_of_standard_input_arrive_in_order() {
         .collect();
     assert_eq!(payloads, (1..500).collect::<Vec<_>>());
     assert_eq!(listener.wait().unwrap().code(), Some(0));
+}
+
+const KEEP_TEN: &str = "[[keep]]\nfilter = 'n/#'\nlast = 10\n[limits]\nhistory_last_max = 7\n";
+
+/// A broker that keeps 10 messages of each topic and gives 7 at most, and got 1 to `count` on `n`.
+fn broker_with_numbers(count: u64) -> Broker {
+    let broker = Broker::configured(KEEP_TEN, &["serve"]);
+    let numbers: Vec<String> = (1..=count).map(|number| number.to_string()).collect();
+    assert!(broker.publish_lines(&["pub", "n"], &numbers.join("\n")).status.success());
+    broker
+}
+
+fn payloads(objects: &[Value]) -> Vec<u64> {
+    objects.iter().map(|object| object["payload"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn a_listener_begins_with_as_much_history_as_it_asks_for() {
+    let broker = broker_with_numbers(12);
+    let seen = |start: &[&str], count| {
+        payloads(&broker.objects(&[&["sub", "n", "--json", "--count", count], start].concat()))
+    };
+    assert_eq!(seen(&[], "1"), [12]);
+    assert_eq!(seen(&["--last", "3"], "3"), [10, 11, 12]);
+    assert_eq!(seen(&["--since", "1h"], "10"), (3..=12).collect::<Vec<_>>());
+    assert_eq!(seen(&["--since", "2001-01-31T06:00:00Z"], "10"), (3..=12).collect::<Vec<_>>());
+    assert_eq!(seen(&["--from-beginning"], "10"), (3..=12).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_listener_who_wants_nothing_from_before_gets_nothing() {
+    let broker = broker_with_numbers(1);
+    let output = broker.run(&["sub", "n", "--live", "--count", "1", "--timeout", "200ms"]);
+    assert_eq!(output.status.code(), Some(124));
+}
+
+#[test]
+fn a_listener_is_told_where_the_broker_gives_less_history() {
+    let broker = broker_with_numbers(12);
+    let output = broker.run(&["sub", "n", "--last", "50", "--json", "--count", "7"]);
+    let told = "murre: the broker gives the last 7 messages of each topic, not 50\n";
+    assert_eq!(String::from_utf8_lossy(&output.stderr), told);
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 7);
 }
 
 #[test]
@@ -214,18 +191,4 @@ fn the_folder_of_the_store_is_said() {
     signal_to(&process, "-TERM");
     process.wait().unwrap();
     assert!(said);
-}
-
-#[test]
-fn the_demonstration_has_twenty_live_topics_soon_and_stops_at_ctrl_c() {
-    let mut demo = Broker::start(&["demo"]);
-    let mut next = String::new();
-    demo.stdout.read_line(&mut next).unwrap();
-    assert_eq!(next, "In another terminal:\n");
-    let begin = Instant::now();
-    while demo.lines(&["topics", "--json"]).len() < 20 {
-        assert!(begin.elapsed() < Duration::from_secs(30), "too few topics");
-    }
-    assert!(demo.objects(&["sub", "host/#", "--json", "--count", "1"])[0]["payload"].is_object());
-    assert_eq!(demo.stop("-INT"), Some(0));
 }

@@ -49,6 +49,8 @@ pub(crate) struct Feed {
     pub(crate) backpressure: bool,
     broker_dropped: AtomicU64,
     recovery: Mutex<Option<Recovery>>,
+    /// Messages of each topic, where the broker's limit made them fewer than asked for; 0: it didn't.
+    last_granted: AtomicU64,
     error: OnceLock<SubscribeError>,
     progress: watch::Sender<Progress>,
 }
@@ -60,6 +62,7 @@ impl Feed {
             backpressure,
             broker_dropped: AtomicU64::new(0),
             recovery: Mutex::new(None),
+            last_granted: AtomicU64::new(0),
             error: OnceLock::new(),
             progress: watch::Sender::new(Progress::CatchingUp),
         }
@@ -95,6 +98,16 @@ impl Feed {
     /// How it went when the subscription last went on from a point.
     pub(crate) fn recovery(&self) -> Option<Recovery> {
         self.recovery.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The broker granted the subscription, with so many messages of each topic where a limit made them fewer.
+    pub(crate) fn granted(&self, last: Option<u64>) {
+        self.last_granted.store(last.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// How many messages of each topic come, where that is fewer than asked for.
+    pub(crate) fn last_granted(&self) -> Option<u64> {
+        Some(self.last_granted.load(Ordering::Relaxed)).filter(|&last| last > 0)
     }
 
     /// The broker left out `count` messages.

@@ -121,6 +121,20 @@ pub enum Lost {
     Other(String),
 }
 
+/// The reason in words, for people.
+impl std::fmt::Display for Lost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Kept => "they are kept no longer",
+            Self::Expired => "they have expired",
+            Self::Limit => "they had to make room",
+            Self::Epoch => "the broker was started anew, or has another store",
+            Self::Crash => "the broker died before they were on disk",
+            Self::Other(word) => word,
+        })
+    }
+}
+
 impl Lost {
     pub(crate) fn from_word(word: &str) -> Self {
         match word {

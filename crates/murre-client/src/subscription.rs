@@ -146,6 +146,12 @@ impl Subscription {
         self.feed.recovery()
     }
 
+    /// How many messages of each topic [`From::LastN`](crate::From::LastN) gives, where a limit of the broker made
+    /// them fewer than asked for; none where it gives what was asked for.
+    pub fn last_granted(&self) -> Option<u64> {
+        self.feed.last_granted()
+    }
+
     /// As [`Message::acknowledge`], by the position of a message of this subscription that was taken.
     pub fn acknowledge(&self, position: Position) {
         self.registration.acknowledge(self.tracker.current_run(), position);

@@ -129,6 +129,9 @@ impl Entry {
 
     pub(crate) fn grant(&mut self, answer: &Subscribed<'_>) {
         let again = std::mem::replace(&mut self.granted, true);
+        if let Route::Feed(feed) = &self.route {
+            feed.granted(answer.last);
+        }
         if self.asked_after {
             let recovery = Recovery::new(answer.recovered, answer.lost.as_deref());
             if !recovery.keeps_the_list() {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use murre_client::{From, Message};
-use murre_protocol::{SharedFilter, Timestamp};
+use murre_client::Message;
+use murre_protocol::SharedFilter;
 
 use super::{after, stop_signal};
 use crate::{
@@ -15,8 +15,10 @@ use crate::{
 };
 
 mod listener;
+mod start;
 
 use listener::Listener;
+use start::Start;
 
 /// Flags of `murre sub`.
 #[derive(Debug, clap::Args)]
@@ -25,11 +27,15 @@ Examples:
   murre sub 'site/#'
   murre sub 'site/+/temp' 'host/#' --json | jq .payload
   murre sub site/a/temp --count 1 --timeout 10s     ends with exit code 124 where none comes in time
-  murre sub 'alarm/#' --from live                   without the values that were there before
+  murre sub 'site/#' --last 10                      the last ten of each topic first
+  murre sub 'site/#' --since 10m                    what came in the last ten minutes first
+  murre sub 'site/#' --since 2026-01-31T06:00:00Z
+  murre sub 'alarm/#' --live                        without the values that were there before
   murre sub '$share/workers/job/#'                  with others of the group, each message to one
 
-Each line has the time at the broker, the topic and the payload; a * marks a value from before the \
-subscription. \
+Each line has the time at the broker, the topic and the payload; a * marks the last value of a topic, from before \
+the subscription. History is what the broker keeps by its rules ([[keep]] in its configuration): of a topic without \
+a rule there is the last value alone. Over a broken connection it goes on where it was. \
 With --json each line is an object with topic, format, payload (payload_base64 where it has no JSON form), \
 time (Unix milliseconds) and position. A topic that two filters match comes twice.")]
 pub(crate) struct Args {
@@ -45,54 +51,10 @@ pub(crate) struct Args {
     /// End after this time: exit code 124 where --count messages didn't come in it, else 0
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     timeout: Option<Duration>,
-    /// Where to begin: last (the last value of each topic), live, N (the last N of each topic), or a time that has
-    /// passed, such as 10m-ago [default: last; live for a shared filter]
-    #[arg(long, value_parser = start, value_name = "POINT")]
-    from: Option<Start>,
     #[command(flatten)]
     broker: BrokerFlags,
-}
-
-/// Where a subscription begins.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Start {
-    Last,
-    Live,
-    LastN(u64),
-    Ago(Duration),
-}
-
-fn start(text: &str) -> Result<Start, String> {
-    match text {
-        "last" => return Ok(Start::Last),
-        "live" => return Ok(Start::Live),
-        _ => {}
-    }
-    let start = match text.strip_suffix("-ago") {
-        Some(time) => duration(time).ok().map(Start::Ago),
-        None => text.parse().ok().filter(|count| *count > 0).map(Start::LastN),
-    };
-    start.ok_or_else(|| "expected last, live, a number of messages, or a time such as 10m-ago".to_owned())
-}
-
-impl Start {
-    /// Messages of a shared subscription go to one subscriber each, so it can only be live.
-    fn usual(filter: &str) -> Self {
-        if filter.starts_with("$share/") { Self::Live } else { Self::Last }
-    }
-
-    fn at(self, now: jiff::Timestamp) -> From {
-        match self {
-            Self::Last => From::Last,
-            Self::Live => From::Live,
-            Self::LastN(count) => From::LastN(count),
-            Self::Ago(ago) => {
-                let now = u64::try_from(now.as_millisecond()).unwrap_or(0);
-                let ago = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
-                From::Since(Timestamp::from_millis(now.saturating_sub(ago)))
-            }
-        }
-    }
+    #[command(flatten)]
+    start: Start,
 }
 
 /// Prints messages until enough came, time is over, or Ctrl-C.
@@ -120,7 +82,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 /// Returns when enough was printed.
 async fn listen(args: &Args, listener: &mut Listener, printer: &mut Printer) -> Result<(), Failure> {
     for filter in &args.filters {
-        let from = args.from.unwrap_or_else(|| Start::usual(filter)).at(jiff::Timestamp::now());
+        let from = args.start.of(filter, jiff::Timestamp::now());
         listener.add(&args.broker, filter, from).await?;
     }
     loop {
@@ -161,23 +123,5 @@ impl Printer {
         let came = count - left;
         let timeout = humantime::format_duration(timeout);
         Err(Failure::TimedOut(format!("{came} of {count} messages came within {timeout}")))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_subscription_begins_where_it_was_told_to() {
-        let now = jiff::Timestamp::from_millisecond(1_000_000).unwrap();
-        assert_eq!(start("last").unwrap().at(now), From::Last);
-        assert_eq!(start("live").unwrap().at(now), From::Live);
-        assert_eq!(start("5").unwrap().at(now), From::LastN(5));
-        assert_eq!(start("10m-ago").unwrap().at(now), From::Since(Timestamp::from_millis(400_000)));
-        assert_eq!((Start::usual("a/#"), Start::usual("$share/g/a")), (Start::Last, Start::Live));
-        for wrong in ["", "0", "yesterday", "10-ago", "-5"] {
-            assert!(start(wrong).is_err(), "{wrong}");
-        }
     }
 }

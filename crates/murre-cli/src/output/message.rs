@@ -45,7 +45,8 @@ impl<'a> From<&'a Message> for Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// `12:34:56.789  site/a/temp  {"celsius":21.4}`, in local time; a kept value has a `*` behind the time.
+    /// `12:34:56.789  site/a/temp  {"celsius":21.4}`, in local time, with the date where that isn't
+    /// today; a kept value has a `*` behind the time.
     pub(crate) fn line(&self, style: Style) -> String {
         let kept = if self.is_retained { '*' } else { ' ' };
         let time = style.dim(format_args!("{}{kept}", clock(self.time)));
@@ -132,16 +133,15 @@ struct Line<'a> {
     retained: bool,
 }
 
-/// Local time of day to the millisecond.
+/// Local time of day to the millisecond; with the date where that isn't today.
 fn clock(time: Timestamp) -> String {
     let timestamp =
         i64::try_from(time.millis()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    match timestamp {
-        Some(timestamp) => {
-            timestamp.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S%.3f").to_string()
-        }
-        None => format!("{} ms", time.millis()),
-    }
+    let Some(timestamp) = timestamp else { return format!("{} ms", time.millis()) };
+    let now = jiff::Zoned::now();
+    let local = timestamp.to_zoned(now.time_zone().clone());
+    let form = if local.date() == now.date() { "%H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S%.3f" };
+    local.strftime(form).to_string()
 }
 
 /// `3 bytes: 01 02 ff`.
@@ -174,6 +174,15 @@ mod tests {
         assert!(line.ends_with(".123  site/a/temp  {\"c\":21}"), "{line}");
         let kept = Reading { is_retained: true, ..reading(Format::Text, b"on") }.line(Style::Plain);
         assert!(kept.ends_with(".123* site/a/temp  on"), "{kept}");
+    }
+
+    #[test]
+    fn a_line_of_another_day_has_its_date() {
+        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap();
+        let shown = |millis| clock(Timestamp::from_millis(millis));
+        assert!(shown(1_700_000_000_123).starts_with("2023-11-1"));
+        assert!(shown(now + 3 * 86_400_000).starts_with("20"));
+        assert_eq!(shown(u64::MAX), format!("{} ms", u64::MAX));
     }
 
     #[test]

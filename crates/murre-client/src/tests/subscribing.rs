@@ -48,6 +48,17 @@ async fn a_refused_subscription_says_code_reason_and_filter() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn fewer_messages_of_the_past_than_asked_for_are_told() {
+    let mut broker = Broker::new();
+    let (client, mut peer) = broker.connected().await;
+    let subscribe = client.subscribe("a").from(From::LastN(50)).into_future();
+    let granted = packet::Subscribed { last: Some(7), ..Default::default() };
+    let (subscription, asked) = tokio::join!(subscribe, peer.answer(granted));
+    assert_eq!(asked.options.from, Some(packet::From::LastN(50)));
+    assert_eq!(subscription.unwrap().last_granted(), Some(7));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wrong_filter_is_refused_without_asking_the_broker() {
     let mut broker = Broker::new();
     let (client, _peer) = broker.connected().await;

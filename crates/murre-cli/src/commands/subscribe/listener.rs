@@ -1,13 +1,14 @@
 //! Several subscriptions as one stream, with what happens to their connections told on standard error.
 
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
 };
 
 use futures_util::{Stream, StreamExt, stream::SelectAll};
-use murre_client::{Client, Event, Events, From, Message, Subscription};
+use murre_client::{Client, Event, Events, From, Message, Subscription, SubscriptionEvent};
 
+use super::start::is_shared;
 use crate::{broker::BrokerFlags, failure::Failure};
 
 /// Each subscription has a connection of its own: where output is slow, reading pauses, and the broker decides by
@@ -35,7 +36,12 @@ impl Listener {
     ) -> Result<(), Failure> {
         let client = broker.connect().await?;
         let events = client.events();
-        let subscription = client.subscribe(filter).from(from).backpressure().await?;
+        let asked = client.subscribe(filter).from(from.clone()).backpressure();
+        // A shared subscription has no place in the past to go on from.
+        let subscription = if is_shared(filter) { asked.await? } else { asked.resume().await? };
+        if let (From::LastN(asked), Some(granted)) = (from, subscription.last_granted()) {
+            eprintln!("murre: the broker gives the last {granted} messages of each topic, not {asked}");
+        }
         self.clients.push(client);
         self.feeds.push(Feed {
             subscription,
@@ -81,20 +87,42 @@ impl Stream for Feed {
             return Poll::Ready(None);
         }
         self.connection.poll(context);
-        match self.subscription.poll_next_unpin(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(message)) => Poll::Ready(Some(Ok(message))),
-            Poll::Ready(None) => {
-                self.is_over = true;
-                let ended = || {
-                    Failure::Failed(format!(
-                        "the subscription to {:?} ended",
-                        self.subscription.topic_filter()
-                    ))
-                };
-                Poll::Ready(Some(Err(self.subscription.error().cloned().map_or_else(ended, Failure::from))))
+        loop {
+            let Poll::Ready(event) = pin!(self.subscription.next_event()).poll(context) else {
+                return Poll::Pending;
+            };
+            match event {
+                Some(SubscriptionEvent::Message(message)) => return Poll::Ready(Some(Ok(message))),
+                Some(event) => tell(&event),
+                None => {
+                    self.is_over = true;
+                    return Poll::Ready(Some(Err(self.ended())));
+                }
             }
         }
+    }
+}
+
+impl Feed {
+    /// Why there is nothing more to come.
+    fn ended(&self) -> Failure {
+        let filter = self.subscription.topic_filter();
+        let ended = || Failure::Failed(format!("the subscription to {filter:?} ended"));
+        self.subscription.error().cloned().map_or_else(ended, Failure::from)
+    }
+}
+
+/// Says what a break of the connection did to what is printed.
+fn tell(event: &SubscriptionEvent) {
+    match event {
+        SubscriptionEvent::Resumed(recovery) if !recovery.recovered => {
+            let why = recovery.lost.as_ref().map(|lost| format!(" ({lost})")).unwrap_or_default();
+            eprintln!("murre: messages from the time without a connection may be missing{why}");
+        }
+        SubscriptionEvent::Restarted => {
+            eprintln!("murre: the subscription had to begin again: messages may come twice or be missing");
+        }
+        _ => {}
     }
 }
 
