@@ -77,6 +77,13 @@ pub enum ServeError {
     Died,
 }
 
+impl ServeError {
+    /// Whether it is because another process has the store open.
+    pub fn is_store_in_use(&self) -> bool {
+        matches!(self, Self::Store(murre_store::StoreError::InUse { .. }))
+    }
+}
+
 /// A broker that runs on threads of its own.
 #[derive(Debug)]
 pub struct Running {

@@ -2,10 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use murre_server::{
-    Running, ServeError,
-    config::{Config, Log},
-};
+use murre_server::config::Log;
 use tokio::{sync::watch, task::JoinSet, time};
 
 use super::{Stop, after, block_on, stop_signal};
@@ -15,6 +12,10 @@ use crate::{
     logging,
     output::{Output, Style},
 };
+
+mod start;
+
+use start::{Kept, Started};
 
 /// How long simulators may take to send what is pending.
 const STOP_MAX: Duration = Duration::from_secs(5);
@@ -29,14 +30,19 @@ const LOG_LEVEL: &str = "warn,weather_station=error,vibration_monitor=error,gps_
 Examples:
   murre demo
   murre demo --for 30s
+  murre demo --memory                               nothing on disk
   murre demo --bind 0.0.0.0:9000 --seed 7
 
 Simulated weather stations, a vibrating machine and a vehicle, and the real readings of this computer, all over \
-connections of their own. Everything is in memory and gone at the end.")]
+connections of their own. The last 1000 readings of each topic, of the last 24 hours, are kept in ./murre-demo, so that \
+the next demo in this folder goes on with them: see `murre sub '#' --last 10`.")]
 pub(crate) struct Args {
     /// Address and port to listen on [default: 127.0.0.1:8080, or a free port where that is taken]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = crate::configuration::address)]
     bind: Option<SocketAddr>,
+    /// Keep everything in memory, and nothing in ./murre-demo
+    #[arg(long)]
+    memory: bool,
     /// Stop after this time [default: at Ctrl-C]
     #[arg(long = "for", value_parser = duration, value_name = "DURATION")]
     run_for: Option<Duration>,
@@ -48,36 +54,15 @@ pub(crate) struct Args {
 /// Runs broker and simulators until Ctrl-C, or as long as asked for.
 ///
 /// # Errors
-/// An address that is taken, a broker that did not end well.
+/// An address that is taken, a store that can't be opened, a broker that did not end well.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut log = Log::default();
     log.level = LOG_LEVEL.to_owned();
     logging::start(&log)?;
-    let mut config = Config::default();
-    config.server.shutdown_timeout = STOP_MAX;
-    let wanted = config.server.bind;
-    let running = match args.bind {
-        Some(address) => start_at(config, address),
-        None => start_at_or_beside(config, wanted),
-    };
-    let running = running.map_err(Failure::failed)?;
-    let is_other_port = args.bind.is_none() && running.address() != wanted;
-    let outcome = block_on(show(args, running.address(), is_other_port));
-    running.stop();
-    outcome.and(running.join().map_err(Failure::failed))
-}
-
-fn start_at(mut config: Config, address: SocketAddr) -> Result<Running, ServeError> {
-    config.server.bind = address;
-    murre_server::start(config)
-}
-
-/// At `wanted`, or at a free port where that is taken.
-fn start_at_or_beside(config: Config, wanted: SocketAddr) -> Result<Running, ServeError> {
-    match start_at(config.clone(), wanted) {
-        Err(ServeError::InUse(_)) => start_at(config, SocketAddr::new(wanted.ip(), 0)),
-        other => other,
-    }
+    let started = start::start(args.bind, args.memory)?;
+    let outcome = block_on(show(args, &started));
+    started.running.stop();
+    outcome.and(started.running.join().map_err(Failure::failed))
 }
 
 /// The address by which this machine reaches a broker that listens at `address`.
@@ -95,7 +80,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// What to look at, and two commands to try.
-fn introduction(address: SocketAddr, is_other_port: bool, style: Style) -> Vec<String> {
+fn introduction(address: SocketAddr, is_other_port: bool, kept: Kept, style: Style) -> Vec<String> {
     let url = broker_url(address);
     let murre = command_name();
     let broker =
@@ -105,8 +90,9 @@ fn introduction(address: SocketAddr, is_other_port: bool, style: Style) -> Vec<S
         lines.push(format!("Port 8080 is taken, so this broker listens on port {}.", address.port()));
     }
     lines.push(format!("Live readings: {}", style.strong(format_args!("http://{}/", reachable(address)))));
+    lines.push(kept.line());
     lines.push("In another terminal:".to_owned());
-    lines.push(format!("  {}", style.topic(format_args!("{murre} sub 'host/#'{broker}"))));
+    lines.push(format!("  {}", style.topic(format_args!("{murre} sub 'host/#' --last 10{broker}"))));
     lines.push(format!(
         "  {}",
         style.topic(format_args!("{murre} pub site/a/temp '{{\"celsius\": 21.4}}'{broker}"))
@@ -121,11 +107,13 @@ fn command_name() -> String {
 }
 
 /// Says what to look at, and simulates until it is time to stop.
-async fn show(args: Args, address: SocketAddr, is_other_port: bool) -> Result<(), Failure> {
+async fn show(args: Args, started: &Started) -> Result<(), Failure> {
+    let Started { running, kept, is_other_port } = started;
+    let address = running.address();
     // Before anything is said, as whoever reads it may want to stop at once.
     let stop = stop_signal()?;
     let mut output = Output::stdout();
-    for line in introduction(address, is_other_port, output.style()) {
+    for line in introduction(address, *is_other_port, *kept, output.style()) {
         output.line(line)?;
     }
     output.flush()?;
@@ -191,28 +179,18 @@ fn report(ended: Result<Ended, tokio::task::JoinError>) {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
     use super::*;
 
     #[test]
-    fn a_taken_port_is_answered_with_a_free_one() {
-        let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let wanted = taken.local_addr().unwrap();
-        let running = start_at_or_beside(Config::default(), wanted).unwrap();
-        assert_ne!(running.address().port(), wanted.port());
-        running.stop();
-        running.join().unwrap();
-    }
-
-    #[test]
     fn the_commands_to_try_name_the_broker_only_where_it_is_not_the_default_one() {
-        let lines =
-            |address: &str, other| introduction(address.parse().unwrap(), other, Style::Plain).join("\n");
+        let lines = |address: &str, other| {
+            introduction(address.parse().unwrap(), other, Kept::OnDisk, Style::Plain).join("\n")
+        };
         let usual = lines("127.0.0.1:8080", false);
         assert!(usual.contains("http://127.0.0.1:8080/") && !usual.contains("--broker"));
         let other = lines("127.0.0.1:4567", true);
         assert!(other.contains("Port 8080 is taken") && other.contains("--broker ws://127.0.0.1:4567/ws"));
         assert!(lines("0.0.0.0:8080", false).contains("http://127.0.0.1:8080/"));
+        assert!(usual.contains("kept in ./murre-demo"));
     }
 }
