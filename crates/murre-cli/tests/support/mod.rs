@@ -1,10 +1,13 @@
-//! A running broker for the tests of this folder.
+//! A running broker, and the way to it, for the tests of this folder.
 
 // Each test program uses its part.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod link;
+
 use std::{
     io::{BufRead, BufReader, Write},
+    net::SocketAddr,
     path::Path,
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
@@ -47,6 +50,11 @@ impl Broker {
         stdout.read_line(&mut line).unwrap();
         let address = line.split_once("http://").unwrap().1.split(['/', ' ', '\n']).next().unwrap();
         Self { process, stdout, url: format!("ws://{address}/ws"), _folder: None }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.url.trim_start_matches("ws://").trim_end_matches("/ws").parse().unwrap()
     }
 
     /// A command for this broker.

@@ -1,0 +1,187 @@
+//! The SDK against a broker that `murre serve` runs, over connections that break and brokers that are killed.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use murre_client::{
+    Acknowledge, Backoff, Client, ClientBuilder, From, Message, Spool, SpoolSync, Subscription,
+    SubscriptionEvent, Timestamp,
+};
+
+use support::{Broker, link::Link};
+
+/// A client of the broker behind `link`, which comes back at once.
+fn behind(link: &Link) -> ClientBuilder {
+    let soon = Backoff { min: Duration::from_millis(1), max: Duration::from_millis(20) };
+    Client::builder(link.url()).backoff(soon)
+}
+
+async fn next_message(subscription: &mut Subscription) -> Message {
+    subscription.next().await.unwrap()
+}
+
+fn number(message: &Message) -> u64 {
+    message.decode().unwrap()
+}
+
+/// Everything that the broker's log has of `filter`.
+async fn history(broker: &Broker, filter: &str) -> Vec<Message> {
+    let client = Client::builder(&broker.url).connect().await.unwrap();
+    let from = From::Since(Timestamp::from_millis(0));
+    let mut subscription = client.subscribe(filter).from(from).backpressure().await.unwrap();
+    let mut messages = Vec::new();
+    while let Some(event) = subscription.next_event().await {
+        match event {
+            SubscriptionEvent::Message(message) => messages.push(message),
+            SubscriptionEvent::CaughtUp { .. } => break,
+            _ => {}
+        }
+    }
+    messages
+}
+
+#[tokio::test]
+async fn a_subscription_goes_on_over_broken_connections_without_gap_or_duplicate() {
+    const BREAKS: usize = 10;
+    let broker = Broker::configured("[[keep]]\nfilter = 'n'\nlast = 10000\n", &["serve"]);
+    let link = Link::new().await;
+    link.lead_to(broker.address());
+    let listener = behind(&link).connect().await.unwrap();
+    let mut numbers = listener.subscribe("n").from(From::Live).resume().await.unwrap();
+    assert!(numbers.caught_up().await);
+
+    let device = Client::builder(&broker.url).connect().await.unwrap();
+    let publishing = tokio::spawn(async move {
+        for n in 1.. {
+            if device.publish("n").json(&n).unwrap().await.is_err() {
+                break;
+            }
+        }
+    });
+    let (mut last, mut resumed) = (0, 0);
+    while resumed < BREAKS || last < 20 * BREAKS as u64 {
+        match numbers.next_event().await.unwrap() {
+            SubscriptionEvent::Message(message) => {
+                assert_eq!(number(&message), last + 1);
+                last += 1;
+                if resumed < BREAKS && last % 20 == 0 {
+                    link.cut();
+                }
+            }
+            SubscriptionEvent::Resumed(recovery) => {
+                assert!(recovery.recovered, "{recovery:?}");
+                resumed += 1;
+            }
+            SubscriptionEvent::CaughtUp { .. } => {}
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+    publishing.abort();
+}
+
+#[tokio::test]
+async fn what_a_restart_without_a_store_lost_is_told() {
+    let link = Link::new().await;
+    let broker = Broker::start(&["serve"]);
+    link.lead_to(broker.address());
+    let listener = behind(&link).connect().await.unwrap();
+    let mut subscription = listener.subscribe("n").resume().await.unwrap();
+    assert!(subscription.caught_up().await);
+    broker.kill();
+
+    let broker = Broker::start(&["serve"]);
+    broker.lines(&["pub", "n", "1"]);
+    link.lead_to(broker.address());
+
+    assert_eq!(number(&next_message(&mut subscription).await), 1);
+    assert_eq!(subscription.recovery().unwrap().lost, Some(murre_client::Lost::Epoch));
+}
+
+#[tokio::test]
+async fn acknowledged_messages_come_at_least_once_over_broken_connections() {
+    let broker = Broker::configured("[[keep]]\nfilter = 'n'\n[limits]\ninflight_max = 5\n", &["serve"]);
+    let link = Link::new().await;
+    link.lead_to(broker.address());
+    let listener = behind(&link).connect().await.unwrap();
+    let subscribe = listener.subscribe("n").from(From::Live).resume().acknowledge(Acknowledge::Explicit);
+    let mut numbers = subscribe.await.unwrap();
+    assert!(numbers.caught_up().await);
+    let wanted: Vec<String> = (1..=100).map(|n| n.to_string()).collect();
+    assert!(broker.publish_lines(&["pub", "n"], &wanted.join("\n")).status.success());
+
+    let mut newest = 0;
+    while newest < 100 {
+        let message = next_message(&mut numbers).await;
+        assert!(number(&message) <= newest + 1, "{} after {newest}", number(&message));
+        let is_new = number(&message) > newest;
+        newest = newest.max(number(&message));
+        if is_new && newest % 20 == 3 {
+            // Before this one was acknowledged.
+            link.cut();
+        }
+        message.acknowledge();
+    }
+}
+
+const KEEP_BOILER: &str = "[[keep]]\nfilter = 'boiler/#'\ndurable = true\n";
+
+/// A broker with its store in `folder`, behind `link`.
+fn broker_with_store(folder: &Path, link: &Link) -> Broker {
+    std::fs::write(folder.join("murre.toml"), KEEP_BOILER).unwrap();
+    let broker = Broker::start_in(folder, &["serve", "--data", "store"]);
+    link.lead_to(broker.address());
+    broker
+}
+
+/// When reading `n` was taken.
+fn taken_at(n: u64) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000 + n * 1000)
+}
+
+/// Hands readings to the device's spool.
+async fn measure(device: &Client, readings: std::ops::RangeInclusive<u64>) {
+    for n in readings {
+        let reading = device.publish(format!("boiler/{}", n % 3)).time(taken_at(n)).json(&n).unwrap();
+        reading.enqueue().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_a_device_spools_is_in_the_log_once_in_order_and_with_its_time_however_often_the_broker_is_killed()
+ {
+    const ROUNDS: u64 = 5;
+    let folder = tempfile::tempdir().unwrap();
+    let link = Link::new().await;
+    let spool = Spool::at(folder.path().join("spool")).sync(SpoolSync::Never).rate(0.0);
+    let device = behind(&link).client_id("boiler-7").spool(spool).start().unwrap();
+    for round in 0..ROUNDS {
+        let broker = broker_with_store(folder.path(), &link);
+        let watcher = Client::builder(&broker.url).connect().await.unwrap();
+        let mut live = watcher.subscribe("boiler/#").from(From::Live).await.unwrap();
+        let first = round * 300 + 1;
+        measure(&device, first..=first + 199).await;
+        for _ in 0..50 {
+            next_message(&mut live).await;
+        }
+        broker.kill();
+        measure(&device, first + 200..=first + 299).await;
+    }
+
+    let broker = broker_with_store(folder.path(), &link);
+    let all = ROUNDS * 300 + 1;
+    device.publish(format!("boiler/{}", all % 3)).time(taken_at(all)).json(&all).unwrap().await.unwrap();
+
+    let mut by_topic: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for message in history(&broker, "boiler/#").await {
+        assert_eq!(message.source_time(), Some(taken_at(number(&message))));
+        by_topic.entry(message.topic().to_owned()).or_default().push(number(&message));
+    }
+    for (topic, numbers) in (0..3).map(|n| (format!("boiler/{n}"), (1..=all).filter(move |all| all % 3 == n)))
+    {
+        assert_eq!(by_topic[&topic], numbers.collect::<Vec<_>>(), "{topic}");
+    }
+}
