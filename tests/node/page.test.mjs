@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as figures from "../../crates/murre-console/page/figures.js";
+import { Connection } from "../../crates/murre-console/page/connection.js";
 import { Topics, compareNames } from "../../crates/murre-console/page/topics.js";
 
-const message = (topic, payload, options) =>
-  ({ type: "message", sub: 1, topic, format: 2, payload, time: Date.now(), position: 256, options });
+const message = (topic, payload, time = Date.now()) =>
+  ({ type: "message", sub: 1, topic, format: 2, payload, time, position: 256 });
 
 test("numbers keep their column", () => {
   assert.equal(figures.decimalsOf(21.4), 1);
@@ -35,9 +36,9 @@ test("a steady stream has its rate, and a silent one loses it", () => {
   assert.ok(rate.perSecond(80_000) < 0.01);
 });
 
-test("kept values are no part of the rate", () => {
+test("what was published before is no part of the rate", () => {
   const topics = new Topics();
-  topics.take(message("site/a", 1, { retain: true }), 0);
+  topics.take(message("site/a", 1), 0, true);
   topics.take(message("site/a", 2), 4000);
 
   assert.equal(topics.get("site/a").rate(5000), null);
@@ -47,11 +48,62 @@ test("kept values are no part of the rate", () => {
 
 test("a sparkline keeps a bounded number of points, the newest last", () => {
   const topics = new Topics();
-  for (let n = 0; n < 1000; n++) topics.take(message("site/a", n), n * 1000);
+  for (let n = 0; n < 1000; n++) topics.take(message("site/a", n, n * 1000), n);
 
   const { points } = topics.get("site/a");
   assert.ok(points.length <= 100);
   assert.equal(points.at(-1), 999);
+});
+
+test("the past fills the sparkline by its own times, however fast it comes", () => {
+  const topics = new Topics();
+  topics.take(message("site/a", 3, 30_000), 0, true);
+  topics.beginAnew();
+  for (const n of [1, 2, 3]) topics.take(message("site/a", n, n * 10_000), 0, true);
+
+  assert.deepEqual(topics.get("site/a").points, [1, 2, 3]);
+  assert.deepEqual(topics.get("site/a").recent.map(({ payload }) => payload), [3, 2, 1]);
+});
+
+/** What the page says to a broker that grants everything, whose last values are so many. */
+function subscribing(t, count) {
+  const said = [];
+  const heard = [];
+  t.mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
+  globalThis.location = { protocol: "http:", host: "broker" };
+  globalThis.WebSocket = class {
+    static OPEN = 1;
+    readyState = 1;
+    constructor() {
+      globalThis.socket = this;
+    }
+    send(text) {
+      said.push(JSON.parse(text));
+    }
+  };
+  const on = Object.fromEntries(["state", "connected", "subscribed", "message", "caughtUp", "beginsAnew"]
+    .map((name) => [name, (...args) => heard.push([name, ...args])]));
+  new Connection(on).connect();
+  const hears = (...packets) => globalThis.socket.onmessage({ data: packets.map((p) => JSON.stringify(p)).join("\n") });
+  globalThis.socket.onopen();
+  hears({ type: "connected", info: {} }, { type: "subscribed", sub: 1, code: 0 },
+    { type: "caught_up", sub: 1, info: { positions: [], count } });
+  return { said, heard, hears };
+}
+
+test("the page asks for the past once it knows the topics, and tells it from what is live", (t) => {
+  const { said, heard, hears } = subscribing(t, 2);
+
+  assert.deepEqual(said.slice(1).map(({ sub, options }) => [sub, options.from]), [[1, "last"], [1, { last: 80 }]]);
+  hears({ type: "subscribed", sub: 1, code: 0 }, message("a", 1),
+    { type: "caught_up", sub: 1, info: { positions: [], count: 1 } }, message("a", 2));
+  assert.equal(heard.filter(([name]) => name === "beginsAnew").length, 1);
+  assert.deepEqual(heard.filter(([name]) => name === "message").map(([, { payload }, isPast]) => [payload, isPast]),
+    [[1, true], [2, false]]);
+});
+
+test("the page asks for no past of more topics than it can show", (t) => {
+  assert.equal(subscribing(t, 100_000).said.length, 2);
 });
 
 test("topics are sorted level by level, numbers by size", () => {

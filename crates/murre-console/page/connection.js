@@ -2,6 +2,8 @@
 
 const KEEP_ALIVE_MS = 20_000; // Between our PINGs; the broker is asked to wait 60 s.
 const RETRY_MS = { min: 500, max: 30_000 };
+const PAST_TOPICS_MAX = 250; // Of more topics the past would be too much to ask for.
+const PAST_MESSAGES = 80; // Of each topic.
 const FATAL_CODES = new Set([4400, 4401, 4403, 4409, 4413, 4422, 4501]); // A retry would end the same way.
 
 export class Connection {
@@ -11,13 +13,15 @@ export class Connection {
   #on;
   #socket = null;
   #sub = 0;
+  #stage = "last"; // What comes: last values; "asked", as they did; "past", the messages before; "live".
   #attempt = 0;
   #timer = 0;
   #heard = 0;
   #farewell = {};
 
-  /** `on` has a function for each of: state(name, text), connected(info), subscribed(problem), message(packet),
-   *  caughtUp(), published(packet), notice(info). */
+  /** `on` has a function for each of: state(name, text), connected(info), subscribed(problem),
+   *  message(packet, isPast) where the past is what was published before this page asked, caughtUp(),
+   *  beginsAnew() when all that came comes again, published(packet), notice(info). */
   constructor(on) {
     this.#on = on;
     setInterval(() => this.#keepAlive(), KEEP_ALIVE_MS);
@@ -62,9 +66,36 @@ export class Connection {
   /** Under a new number each time, by which what is still under way for the old filter is told apart. */
   #subscribe() {
     this.#sub += 1;
+    this.#stage = "last";
     this.isCaughtUp = false;
     this.send({ type: "subscribe", sub: this.#sub, filter: this.filter,
       options: { from: "last", on_slow: "conflate" } });
+  }
+
+  /** Once all topics are known, and few: begins anew with what the broker keeps of each. */
+  #askForPast(topics) {
+    this.#stage = topics > 0 && topics <= PAST_TOPICS_MAX ? "asked" : "live";
+    if (this.#stage === "live") return;
+    this.send({ type: "subscribe", sub: this.#sub, filter: this.filter, options: { from: { last: PAST_MESSAGES } } });
+  }
+
+  #onSubscribed({ code, info }) {
+    if (this.#stage === "last") this.#on.subscribed(code ? info?.reason ?? `code ${code}` : "");
+    else if (code) this.#stage = "live"; // What was granted before goes on.
+    else {
+      this.#stage = "past";
+      this.#on.beginsAnew();
+    }
+  }
+
+  #onCaughtUp({ info }) {
+    if (this.#stage !== "last") {
+      this.#stage = "live";
+      return;
+    }
+    this.isCaughtUp = true;
+    this.#on.caughtUp();
+    this.#askForPast(info?.count ?? 0);
   }
 
   #onText(text) {
@@ -76,7 +107,7 @@ export class Connection {
     const isOurs = packet.sub === this.#sub;
     switch (packet.type) {
       case "message":
-        if (isOurs) this.#on.message(packet);
+        if (isOurs) this.#on.message(packet, this.#stage === "past" || packet.options?.retain === true);
         break;
       case "connected":
         this.isReady = true;
@@ -85,11 +116,10 @@ export class Connection {
         this.#on.connected(packet.info ?? {});
         break;
       case "subscribed":
-        if (isOurs) this.#on.subscribed(packet.code ? packet.info?.reason ?? `code ${packet.code}` : "");
+        if (isOurs) this.#onSubscribed(packet);
         break;
       case "caught_up":
-        if (isOurs) this.isCaughtUp = true;
-        if (isOurs) this.#on.caughtUp();
+        if (isOurs) this.#onCaughtUp(packet);
         break;
       case "published":
         this.#on.published(packet);

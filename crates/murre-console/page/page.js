@@ -18,6 +18,7 @@ import { Topics } from "./topics.js";
 
 const DRAW_MS = 250; // Between two drawings.
 const NOTICES_MAX = 5;
+const RECENT_TEXT_MAX = 200; // Characters of one of the last messages.
 const FORMATS = ["raw", "MessagePack", "JSON", "text"];
 
 const byId = (id) => document.getElementById(id);
@@ -32,8 +33,9 @@ const connection = new Connection({
   state: showConnection,
   connected: (info) => setText(byId("server"), info.server ?? ""),
   subscribed: showFilterProblem,
-  message: (packet) => topics.take(packet, performance.now()),
+  message: (packet, isPast) => topics.take(packet, performance.now(), isPast),
   caughtUp: () => (layoutIsStale = true),
+  beginsAnew: () => topics.beginAnew(),
   published: showPublished,
   notice: showNotice,
 });
@@ -117,6 +119,23 @@ function showDetail(now) {
   byId("detail-line").setAttribute("d", sparkline(topic.points, 600, 120));
   setText(byId("detail-payload"),
     typeof topic.payload === "string" ? topic.payload : JSON.stringify(topic.payload, null, 2) ?? "");
+  showRecent(topic.recent);
+}
+
+/** The last messages, a line each. */
+function showRecent(recent) {
+  const list = byId("detail-recent");
+  while (list.children.length < recent.length) {
+    const line = list.appendChild(element("li"));
+    line.append(element("span", "quiet"), element("span", "text"));
+  }
+  while (list.children.length > recent.length) list.lastElementChild.remove();
+  for (const [index, { time, payload, encoded }] of recent.entries()) {
+    const [when, what] = list.children[index].children;
+    const text = typeof payload === "string" ? payload : JSON.stringify(payload) ?? "";
+    setText(when, new Date(time).toLocaleTimeString());
+    setText(what, encoded ? `${text.length} characters of base64` : text.slice(0, RECENT_TEXT_MAX));
+  }
 }
 
 // ---- Publishing ----------------------------------------------------------------------------------------------

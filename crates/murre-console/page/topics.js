@@ -3,8 +3,9 @@
 import { Rate, decimalsOf, numbersOf } from "./figures.js";
 
 const POINTS_MAX = 80; // Points of a sparkline.
+const RECENT_MAX = 10; // Messages remembered of each topic.
 const TOPICS_MAX = 20_000; // Topics remembered; messages of further ones are only counted.
-const POINT_MS = 250; // A point stands for so long, at the newest value of that time.
+const POINT_MS = 250; // A point stands for so long by the broker's clock, at the newest value of that time.
 const RARE_MS = 2500; // Messages further apart than this have their rate from the time between two.
 
 /** One topic: its last message, its rate, its points. */
@@ -19,6 +20,7 @@ export class Topic {
   numbers = []; // Of the payload: [path, number].
   decimals = 0;
   points = [];
+  recent = []; // The last messages, the newest first: { time, payload, encoded }.
   #interval = null;
   #isLive = false;
   #pointAt = -Infinity;
@@ -35,15 +37,22 @@ export class Topic {
     return this.#rate.perSecond(now);
   }
 
-  /** Takes a MESSAGE in. */
-  take(packet, now) {
+  /** Forgets what came, but for the last message: all of it comes again. */
+  beginAnew() {
+    this.points = [];
+    this.recent = [];
+    this.#pointAt = -Infinity;
+  }
+
+  /** Takes a MESSAGE in; `isPast`: it was published before this page asked. */
+  take(packet, now, isPast) {
     this.encoded = !("payload" in packet);
     this.payload = this.encoded ? packet.payload_base64 : packet.payload;
     this.format = packet.format ?? 2;
     this.time = packet.time;
     this.position = packet.position;
     this.changed = true;
-    if (isKept(packet)) {
+    if (isPast) {
       // As old as the broker says, and no part of the rate.
       this.arrived = now - Math.max(0, Date.now() - packet.time);
     } else {
@@ -53,16 +62,18 @@ export class Topic {
       this.#rate.count(now);
     }
     this.numbers = this.encoded ? [] : numbersOf(this.payload);
-    if (this.numbers.length > 0) this.#addPoint(this.numbers[0][1], now);
+    if (this.numbers.length > 0) this.#addPoint(this.numbers[0][1], packet.time);
+    this.recent.unshift({ time: this.time, payload: this.payload, encoded: this.encoded });
+    if (this.recent.length > RECENT_MAX) this.recent.pop();
   }
 
-  #addPoint(number, now) {
+  #addPoint(number, time) {
     this.decimals = Math.max(this.decimals, decimalsOf(number));
-    if (now - this.#pointAt < POINT_MS) {
+    if (time - this.#pointAt < POINT_MS) {
       this.points[this.points.length - 1] = number;
       return;
     }
-    this.#pointAt = now;
+    this.#pointAt = time;
     this.points.push(number);
     if (this.points.length > POINTS_MAX) this.points.shift();
   }
@@ -89,9 +100,14 @@ export class Topics {
     return this.#byName.get(name);
   }
 
-  /** Takes a MESSAGE in. */
-  take(packet, now) {
-    if (!isKept(packet)) this.total.count(now);
+  /** The past of all topics comes, and what came before with it. */
+  beginAnew() {
+    for (const topic of this.#byName.values()) topic.beginAnew();
+  }
+
+  /** Takes a MESSAGE in; `isPast`: it was published before this page asked, and is no part of a rate. */
+  take(packet, now, isPast = false) {
+    if (!isPast) this.total.count(now);
     let topic = this.#byName.get(packet.topic);
     if (!topic) {
       if (this.size >= TOPICS_MAX) {
@@ -103,7 +119,7 @@ export class Topics {
       this.#sorted.push(topic);
       this.#isSorted = false;
     }
-    topic.take(packet, now);
+    topic.take(packet, now, isPast);
   }
 
   /** By name, level by level, so that each first level stands together. */
@@ -112,11 +128,6 @@ export class Topics {
     this.#isSorted = true;
     return this.#sorted;
   }
-}
-
-/** A kept value, sent as part of a snapshot. */
-function isKept(packet) {
-  return packet.options?.retain === true;
 }
 
 const byNumbers = new Intl.Collator("en", { numeric: true });
