@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `topics` | `/topics`: publish, last value, clear, list |
 //! | `events` | `/events`: Server-Sent Events |
+//! | `history` | `/history`: messages of the past; its plain parts, which no route leads to yet |
 //! | `health` | `/health/live`, `/health/ready`, `/metrics` |
 //! | `page` | `/` and what the page asks for |
 //! | `problem` | errors as `application/problem+json` |
@@ -23,6 +24,8 @@ use crate::{
 
 mod events;
 mod health;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "there is no log to read from yet"))]
+mod history;
 mod page;
 mod problem;
 mod topics;
