@@ -1,10 +1,12 @@
 //! HTTP requests and Server-Sent Events.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 
 use ureq::Agent;
 use ureq::http::{Request, Response};
 
+use crate::load::narrow;
 use crate::{Broker, DEADLINE};
 
 /// An answer.
@@ -86,6 +88,20 @@ impl Broker {
         }
     }
 
+    /// Asks for a body that is read a line at a time, or not at all for a while: over a [`narrow`] connection.
+    pub fn download(&self, path: &str, accept: &str) -> Download {
+        let mut stream = narrow(self);
+        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        let host = self.address();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\naccept: {accept}\r\n\r\n").expect("a request");
+        let mut body = Chunked { stream: BufReader::new(stream), left: 0, has_ended: false };
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(body.stream.read_line(&mut head).expect("a head"), 0, "the broker answers");
+        }
+        Download { answer: Answer::from_head(&head), lines: BufReader::new(body) }
+    }
+
     /// Opens a stream of Server-Sent Events.
     pub fn events(&self, path: &str) -> Events {
         let response = send(self, "GET", path, &[("accept", "text/event-stream")], &[]);
@@ -110,6 +126,55 @@ fn send(
     }
     let request = request.body(body.to_vec()).expect("a request");
     agent.run(request).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+}
+
+/// A body on its way.
+pub struct Download {
+    /// Status line and headers.
+    pub answer: Answer,
+    lines: BufReader<Chunked>,
+}
+
+impl Iterator for Download {
+    type Item = String;
+
+    /// The next line; none at the body's end.
+    fn next(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let bytes = self.lines.read_line(&mut line).expect("the body goes on");
+        (bytes > 0).then_some(line)
+    }
+}
+
+/// A body in chunks (RFC 9112, 7.1). One that is cut short fails the test.
+struct Chunked {
+    stream: BufReader<TcpStream>,
+    left: usize,
+    has_ended: bool,
+}
+
+impl Read for Chunked {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.has_ended {
+            return Ok(0);
+        }
+        if self.left == 0 {
+            let mut size = String::new();
+            self.stream.read_line(&mut size)?;
+            self.left = usize::from_str_radix(size.trim_end(), 16).map_err(std::io::Error::other)?;
+            self.has_ended = self.left == 0;
+        }
+        let room = self.left.min(into.len());
+        let read = self.stream.read(&mut into[..room])?;
+        self.left -= read;
+        if self.left == 0 && !self.has_ended {
+            self.stream.read_exact(&mut [0; 2])?;
+        }
+        if read == 0 && !self.has_ended {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(read)
+    }
 }
 
 /// A stream of Server-Sent Events.

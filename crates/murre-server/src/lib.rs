@@ -9,6 +9,7 @@
 //! | `shell` | sessions on sockets, a worker's core on its thread |
 //! | `http` | what is beside `/ws` on the same port |
 //! | `log` | where messages are kept |
+//! | `reading` | reads of the log for requests |
 //! | `process` | what all workers share |
 //! | `serve` | starting and stopping |
 //! | `files` | how many files the process may have open |
@@ -21,6 +22,7 @@ mod files;
 mod http;
 mod log;
 mod process;
+mod reading;
 mod serve;
 mod shell;
 pub mod websocket;

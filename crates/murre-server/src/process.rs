@@ -3,6 +3,7 @@
 use std::{
     collections::hash_map::RandomState,
     hash::BuildHasher,
+    ops::Range,
     sync::{
         Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
@@ -19,17 +20,19 @@ use murre_core::{
     hub::{Hub, HubSetup, Identity},
     ids::WorkerId,
     limits::Limits,
-    log::{KeepRules, LogCommand, ShardStart, Start},
+    log::{KeepRules, LogCommand, LogEvent, ShardStart, Start},
     placement::{Placement, SHARDS_DEFAULT},
     shard,
     worker::Worker,
 };
+use murre_protocol::TopicFilter;
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
     clock::Clock,
     config::Config,
     log::{self, AnyLog, Begun, Sink},
+    reading::Readers,
     websocket::AllowedOrigins,
     websocket::origin::OwnHost,
 };
@@ -50,6 +53,7 @@ pub(crate) struct Process {
     rules: Arc<KeepRules>,
     /// None once it is closed.
     log: RwLock<Option<AnyLog>>,
+    pub(crate) readers: Readers,
     /// By shard: the greatest offset that was used; empty without a store, where nobody asks.
     used: Arc<[AtomicU64]>,
     /// What the log held of the shards whose workers have not started.
@@ -95,6 +99,7 @@ impl Process {
             workers: OnceLock::new(),
             rules,
             log: RwLock::new(Some(log)),
+            readers: Readers::default(),
             used: kept.iter().map(|shard| AtomicU64::new(shard.used)).collect(),
             starts: Mutex::new((0..).zip(kept).collect()),
             stopping: AtomicBool::new(false),
@@ -103,6 +108,25 @@ impl Process {
         });
         let _ = own.set(Arc::downgrade(&process));
         Ok(process)
+    }
+
+    /// Names the run of positions.
+    pub(crate) fn epoch(&self) -> &str {
+        &self.identity.epoch
+    }
+
+    /// How many shards there are.
+    pub(crate) fn shards(&self) -> u8 {
+        self.placement.shards
+    }
+
+    /// The shards that have topics which match a filter.
+    pub(crate) fn shards_of(&self, filter: &TopicFilter<'_>) -> Range<u8> {
+        if !filter.is_exact() {
+            return 0..self.shards();
+        }
+        let shard = self.placement.shard(self.placement.topic_hash(filter.as_str()));
+        shard..shard + 1
     }
 
     /// Hands a command to the log.
@@ -238,9 +262,15 @@ impl Process {
 /// Takes the log's answers to the workers.
 fn sink(process: Arc<OnceLock<Weak<Process>>>) -> Sink {
     Box::new(move |worker, event| {
-        if let Some(process) = process.get().and_then(Weak::upgrade)
-            && let Some(workers) = process.workers()
-        {
+        let Some(process) = process.get().and_then(Weak::upgrade) else { return };
+        let event = match event {
+            LogEvent::Slice(slice) => match process.readers.deliver(slice) {
+                Some(slice) => LogEvent::Slice(slice),
+                None => return,
+            },
+            event => event,
+        };
+        if let Some(workers) = process.workers() {
             workers.send(worker, Input::Engine(EngineInput::Log(event)));
         }
     })

@@ -4,13 +4,13 @@
 //! |---|---|
 //! | `topics` | `/topics`: publish, last value, clear, list |
 //! | `events` | `/events`: Server-Sent Events |
-//! | `history` | `/history`: messages of the past; its plain parts, which no route leads to yet |
+//! | `history` | `/history`: messages of the past |
 //! | `health` | `/health/live`, `/health/ready`, `/metrics` |
 //! | `page` | `/` and what the page asks for |
 //! | `problem` | errors as `application/problem+json` |
 //!
-//! Every request speaks with the broker through a session of this process, as a client would: the same rules and
-//! limits hold, and the same answers come back.
+//! Requests speak with the broker through a session of this process, as a client would: the same rules and limits hold,
+//! and the same answers come back. History alone is read from the log.
 
 use std::sync::Arc;
 
@@ -24,7 +24,6 @@ use crate::{
 
 mod events;
 mod health;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "there is no log to read from yet"))]
 mod history;
 mod page;
 mod problem;
@@ -46,6 +45,8 @@ pub(crate) fn configure(routes: &mut web::ServiceConfig, process: &Arc<Process>)
                 .route(web::post().to(topics::publish))
                 .route(web::delete().to(topics::clear)),
         )
+        .service(resource("/history", "GET").route(web::get().to(history::history)))
+        .service(resource("/history/{topic:.*}", "GET").route(web::get().to(history::history)))
         .service(resource("/events", "GET").route(web::get().to(events::stream)))
         .service(resource("/health/live", "GET").route(web::get().to(health::live)))
         .service(resource("/health/ready", "GET").route(web::get().to(health::ready)))

@@ -283,6 +283,10 @@ impl Runtime {
     fn finish(&mut self) -> Vec<SessionKey> {
         let now = self.process.clock.now();
         self.worker.finish(now, &mut self.wants);
+        // first, so that who is told that a message was taken finds it in a log in memory
+        for command in self.wants.log.drain(..) {
+            self.process.log(command);
+        }
         if !self.wants.sent.is_empty() {
             let workers = self.process.workers();
             for (worker, input) in self.wants.sent.drain(..) {
@@ -290,9 +294,6 @@ impl Runtime {
                     workers.send(worker, input);
                 }
             }
-        }
-        for command in self.wants.log.drain(..) {
-            self.process.log(command);
         }
         if self.wants.again {
             self.touch();

@@ -1,5 +1,6 @@
 //! One answer: which of the messages that were read go in, and what leads on to the rest.
 
+use murre_core::log::Lost;
 use murre_protocol::{Position, packet::Message};
 
 use super::{Cursor, HistoryForm, HistoryQuery, HistoryWriter};
@@ -15,6 +16,8 @@ pub(crate) struct HistoryAnswer {
     cursor: Cursor,
     /// Whether a message was left for the next one.
     is_full: bool,
+    /// Why messages behind `after` are not there, where some aren't.
+    lost: Option<Lost>,
 }
 
 /// What became of a message.
@@ -30,7 +33,7 @@ impl HistoryAnswer {
     /// An answer without messages yet, from a log whose positions are of the run `epoch`.
     pub(crate) fn new(query: HistoryQuery, form: HistoryForm, epoch: &str) -> Self {
         let cursor = query.after.clone().unwrap_or_else(|| Cursor::new(epoch));
-        Self { query, writer: HistoryWriter::new(form), cursor, is_full: false }
+        Self { query, writer: HistoryWriter::new(form), cursor, is_full: false, lost: None }
     }
 
     /// Appends what stands before all messages.
@@ -60,9 +63,14 @@ impl HistoryAnswer {
         }
     }
 
+    /// Takes note that messages are missing; of several reasons the first is told.
+    pub(crate) fn lost(&mut self, why: Lost) {
+        self.lost.get_or_insert(why);
+    }
+
     /// Appends what stands behind all messages.
     pub(crate) fn end(self, out: &mut Vec<u8>) {
-        self.writer.end(self.is_full.then_some(&self.cursor), out);
+        self.writer.end(self.lost, self.is_full.then_some(&self.cursor), out);
     }
 }
 

@@ -1,13 +1,15 @@
 //! Messages in the form that was asked for, one at a time.
 //!
 //! Each form says where there is more: JSON in `next`, lines of JSON in a last line `{"type":"next","after":"…"}`, CSV in
-//! a last row without a topic, of format `next`. Nothing is said in a header, since an answer is on its way before its
-//! end is known, and nothing in a trailer, which few tools show.
+//! a last row without a topic, of format `next`. In the same way each says by `lost` that messages are missing which
+//! were there once. Nothing is said in a header, since an answer is on its way before its end is known, and nothing in a
+//! trailer, which few tools show.
 
 use std::io;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use csv::{Terminator, WriterBuilder};
+use murre_core::log::Lost;
 use murre_protocol::{Codec, Format, packet::Message};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -16,12 +18,12 @@ use super::{Cursor, HistoryForm};
 
 /// What every JSON MESSAGE here begins with: the packet's name, and no subscription.
 const MESSAGE_START: &[u8] = br#"{"type":"message""#;
-/// What a line begins with that says where there is more.
-const NEXT_START: &[u8] = br#"{"type":"next","after":""#;
 /// The columns.
 const COLUMNS: [&str; 5] = ["topic", "time", "position", "format", "payload"];
 /// The format of the row that has the cursor.
 const NEXT: &str = "next";
+/// The format of the row that says why messages are missing.
+const LOST: &str = "lost";
 
 /// Writes an answer: [`begin`](Self::begin), each [`message`](Self::message), [`end`](Self::end). Each appends bytes.
 #[derive(Debug)]
@@ -68,22 +70,31 @@ impl HistoryWriter {
         self.messages += 1;
     }
 
-    /// What stands behind all messages; `next` leads on to more, where there are.
-    pub(crate) fn end(self, next: Option<&Cursor>, out: &mut Vec<u8>) {
-        // a cursor's text needs no escapes
-        let next = next.map(Cursor::to_string);
-        match (self.form, next) {
-            (HistoryForm::Json, Some(next)) => {
-                out.extend_from_slice(format!("],\"next\":\"{next}\"}}\n").as_bytes());
+    /// What stands behind all messages: why some are missing, where some are, and what leads on to more, where there
+    /// are.
+    pub(crate) fn end(self, lost: Option<Lost>, next: Option<&Cursor>, out: &mut Vec<u8>) {
+        // neither a cursor's text nor a word of the protocol needs escapes
+        let (lost, next) = (lost.map(Lost::word), next.map(Cursor::to_string));
+        match self.form {
+            HistoryForm::Json => {
+                let next = next.map_or("null".to_owned(), |next| format!("\"{next}\""));
+                let lost = lost.map_or(String::new(), |lost| format!(",\"lost\":\"{lost}\""));
+                out.extend_from_slice(format!("],\"next\":{next}{lost}}}\n").as_bytes());
             }
-            (HistoryForm::Json, None) => out.extend_from_slice(b"],\"next\":null}\n"),
-            (HistoryForm::Ndjson, Some(next)) => {
-                out.extend_from_slice(NEXT_START);
-                out.extend_from_slice(next.as_bytes());
-                out.extend_from_slice(b"\"}\n");
+            HistoryForm::Ndjson => {
+                if let Some(lost) = lost {
+                    out.extend_from_slice(format!("{{\"type\":\"lost\",\"lost\":\"{lost}\"}}\n").as_bytes());
+                }
+                if let Some(next) = next {
+                    out.extend_from_slice(format!("{{\"type\":\"next\",\"after\":\"{next}\"}}\n").as_bytes());
+                }
             }
-            (HistoryForm::Csv, Some(next)) => row([b"", b"", b"", NEXT.as_bytes(), next.as_bytes()], out),
-            (HistoryForm::Ndjson | HistoryForm::Csv, None) => {}
+            HistoryForm::Csv => {
+                let said = [(LOST, lost.map(str::to_owned)), (NEXT, next)];
+                for (format, text) in said.into_iter().filter_map(|(format, text)| Some((format, text?))) {
+                    row([b"", b"", b"", format.as_bytes(), text.as_bytes()], out);
+                }
+            }
         }
     }
 
@@ -157,7 +168,7 @@ mod tests {
         writer.begin(&mut out);
         messages.iter().for_each(|message| writer.message(message, &mut out));
         assert_eq!(writer.messages(), messages.len());
-        writer.end(next, &mut out);
+        writer.end(None, next, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -212,6 +223,22 @@ mod tests {
         assert_eq!(lines[0]["type"], "message");
         assert_eq!((&lines[1]["type"], &lines[1]["after"]), (&"next".into(), &next.to_string().into()));
         assert_eq!(answer(HistoryForm::Ndjson, &one, None).lines().count(), 1);
+    }
+
+    #[test]
+    fn every_form_says_why_messages_are_missing() {
+        let end = |form| {
+            let (mut writer, mut out) = (HistoryWriter::new(form), Vec::new());
+            writer.begin(&mut out);
+            writer.end(Some(Lost::Kept), Some(&cursor()), &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let json: Value = serde_json::from_str(&end(HistoryForm::Json)).unwrap();
+        assert_eq!((&json["lost"], &json["next"]), (&"kept".into(), &cursor().to_string().into()));
+        let lines = end(HistoryForm::Ndjson);
+        assert!(lines.starts_with("{\"type\":\"lost\",\"lost\":\"kept\"}\n{\"type\":\"next\""), "{lines}");
+        let rows = rows(&end(HistoryForm::Csv));
+        assert_eq!((&rows[0][3..], &*rows[1][3]), (&["lost".to_owned(), "kept".to_owned()][..], "next"));
     }
 
     #[test]
