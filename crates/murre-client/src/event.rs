@@ -29,6 +29,9 @@ pub enum Event {
         server: String,
         /// Names the run of positions that the broker gives.
         epoch: String,
+        /// Whether the broker had kept this client's session. Where it had, acknowledged subscriptions go on by
+        /// themselves; where it hadn't, all are asked for anew.
+        session_present: bool,
     },
     /// The connection, or an attempt to make one, ended.
     Disconnected {

@@ -91,6 +91,7 @@ impl Shared {
             client_id: info.client_id.clone().into_owned(),
             server: info.server.clone().into_owned(),
             epoch: info.epoch.clone().into_owned(),
+            session_present: info.session_present,
         });
     }
 

@@ -7,7 +7,7 @@ use murre_protocol::{
 };
 
 use crate::{
-    Acknowledge, Client, ClientBuilder, From, Subscription, SubscriptionEvent,
+    Acknowledge, Client, ClientBuilder, Event, From, Subscription, SubscriptionEvent,
     testing::{Broker, Peer, info, message_at, settle},
 };
 
@@ -102,9 +102,12 @@ async fn a_session_that_is_present_goes_on_without_being_asked() {
     settle().await;
     drop(peer);
 
+    let mut events = client.events();
     let mut peer = broker.accept_with(session(true)).await;
     taken.acknowledge();
     assert_eq!(peer.expect_ack().await, (sub, at(1)), "and no SUBSCRIBE before it");
+    let is_there = |event: &Event| matches!(event, Event::Connected { session_present: true, .. });
+    while !is_there(&events.next().await.unwrap()) {}
     // What waited here comes again, as the broker doesn't know of it: each comes once.
     send(&mut peer, sub, 2..5).await;
     for n in 2..5 {

@@ -133,8 +133,12 @@ async fn events_tell_the_way_of_a_connection() {
     let mut broker = Broker::new();
     let (client, peer) = broker.connected().await;
     let mut events = client.events();
-    let connected =
-        || Event::Connected { client_id: "device".into(), server: "murre/test".into(), epoch: "e1".into() };
+    let connected = || Event::Connected {
+        client_id: "device".into(),
+        server: "murre/test".into(),
+        epoch: "e1".into(),
+        session_present: false,
+    };
     assert_eq!(events.next().await, Some(connected()));
     drop(peer);
     let (code, _, retry_in) = next_disconnected(&mut events).await;
