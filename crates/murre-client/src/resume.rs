@@ -3,6 +3,8 @@
 use murre_protocol::Position;
 use serde::{Deserialize, Serialize};
 
+use crate::owed::Owed;
+
 /// A place to go on from: hand it to [`From::After`](crate::From::After), in this process or a later one.
 ///
 /// It is what an application may keep beside the results of its work: one position for each shard of the broker and
@@ -26,6 +28,12 @@ pub struct ResumePoint {
 impl ResumePoint {
     pub(crate) fn new(positions: &[Position], epoch: &str) -> Self {
         Self { positions: positions.to_vec(), epoch: epoch.to_owned() }
+    }
+
+    /// The same, where less was handled than counts in.
+    pub(crate) fn lowered(mut self, owed: &Owed) -> Self {
+        owed.lower(&mut self.positions);
+        self
     }
 
     /// One position for each shard.
@@ -180,6 +188,11 @@ impl Tracker {
     /// Begins with a point from elsewhere.
     pub(crate) fn new(point: Option<ResumePoint>) -> Self {
         Self { run: 0, point }
+    }
+
+    /// Goes on at `point` with a new run.
+    pub(crate) fn go_on(&mut self, run: Run, point: Option<ResumePoint>) {
+        *self = Self { run, point };
     }
 
     /// Where to go on; none before CAUGHT_UP.

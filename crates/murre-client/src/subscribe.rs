@@ -104,7 +104,8 @@ impl SubscribeBuilder {
 
     /// The broker keeps every message until it is acknowledged: each comes at least once. With a
     /// [`session_expiry`](crate::ClientBuilder::session_expiry) that holds over disconnects and restarts of this
-    /// process, without it until the connection ends.
+    /// process, without it until the connection ends. Then one that [resumes](SubscribeBuilder::resume) asks again for what
+    /// was not acknowledged, as far as the broker keeps it.
     ///
     /// The broker sends a bounded number of messages ahead of the acknowledgements. Nothing is dropped from the local
     /// queue, so that [`backpressure`](SubscribeBuilder::backpressure) is implied.

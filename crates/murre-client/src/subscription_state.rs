@@ -5,12 +5,16 @@
 
 use std::sync::Arc;
 
-use murre_protocol::packet::{From, Subscribe, SubscribeOptions, Subscribed};
+use murre_protocol::{
+    Position,
+    packet::{From, Subscribe, SubscribeOptions, Subscribed},
+};
 use tokio::sync::oneshot;
 
 use crate::{
     error::SubscribeError,
     feed::{Feed, Item},
+    owed::Owed,
     replies::Replies,
     resume::{Recovery, ResumePoint, Run, Tracker},
 };
@@ -84,7 +88,9 @@ pub(crate) struct Entry {
     pub(crate) route: Route,
     pub(crate) resumes: bool,
     /// Follows what came, where the subscription resumes.
-    pub(crate) tracker: Tracker,
+    tracker: Tracker,
+    /// Of that, what was not acknowledged, where it is to be.
+    owed: Owed,
     pub(crate) run: Run,
     /// Whether the broker was told on this connection, or knows from the session.
     pub(crate) asked: bool,
@@ -103,6 +109,7 @@ impl Entry {
             route: wanted.route,
             resumes: wanted.resumes,
             tracker: Tracker::new(wanted.after),
+            owed: Owed::default(),
             run: 0,
             asked: false,
             asked_after: false,
@@ -114,7 +121,7 @@ impl Entry {
     /// SUBSCRIBE for a connection; `goes_on`: the session may have it, which goes before where it was to begin.
     pub(crate) fn subscribe(&self, sub: u64, goes_on: bool) -> Subscribe<'_> {
         let mut options = self.options.clone();
-        match self.tracker.point() {
+        match self.resume_point() {
             _ if goes_on => options.from = None,
             Some(point) => {
                 options.from = Some(From::After {
@@ -127,6 +134,40 @@ impl Entry {
         Subscribe { sub, filter: self.filter.as_str().into(), options }
     }
 
+    /// Whether messages are to be acknowledged.
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        self.options.ack == Some(true)
+    }
+
+    /// A message came.
+    pub(crate) fn message(&mut self, position: Position) {
+        if self.resumes {
+            self.tracker.message(self.run, position);
+            if self.is_acknowledged() {
+                self.owed.message(position);
+            }
+        }
+    }
+
+    /// A message was handled, and all before it in its shard.
+    pub(crate) fn acknowledge(&mut self, position: Position) {
+        self.owed.acknowledge(position);
+    }
+
+    /// All kept messages came.
+    pub(crate) fn caught_up(&mut self, positions: &[Position], epoch: &str) {
+        if self.resumes {
+            self.tracker.caught_up(self.run, positions, epoch);
+        }
+    }
+
+    /// Where a new connection goes on: behind what was delivered, and what was acknowledged where it is to be.
+    fn resume_point(&self) -> Option<ResumePoint> {
+        self.tracker.point().map(|point| point.clone().lowered(&self.owed))
+    }
+
+    /// The broker granted it, on this connection. Where another run begins, acknowledgements of what came before mean
+    /// nothing any longer.
     pub(crate) fn grant(&mut self, answer: &Subscribed<'_>) {
         let again = std::mem::replace(&mut self.granted, true);
         if let Route::Feed(feed) = &self.route {
@@ -136,6 +177,8 @@ impl Entry {
             let recovery = Recovery::new(answer.recovered, answer.lost.as_deref());
             if !recovery.keeps_the_list() {
                 self.begin_run();
+            } else if again && self.is_acknowledged() {
+                self.begin_run_with_what_is_owed(recovery.recovered);
             }
             self.route.deliver(Item::Resumed(self.run, recovery));
         } else if again {
@@ -148,6 +191,19 @@ impl Entry {
     fn begin_run(&mut self) {
         self.run = self.run.wrapping_add(1);
         self.tracker.run(self.run);
+        self.owed = Owed::default();
+    }
+
+    /// What was not acknowledged comes again, and is acknowledged then; `all`: also what nobody has taken yet.
+    fn begin_run_with_what_is_owed(&mut self, all: bool) {
+        let point = self.resume_point();
+        self.begin_run();
+        self.tracker.go_on(self.run, point);
+        if let Route::Feed(feed) = &self.route
+            && all
+        {
+            feed.inbox.clear();
+        }
     }
 
     pub(crate) fn answer(&mut self, result: Result<(), SubscribeError>) {

@@ -120,9 +120,12 @@ impl Subscriptions {
     /// A message of subscription `id` in its run `run` was handled, and all before it; whether the broker has to be
     /// told.
     pub(crate) fn acknowledge(&mut self, id: u64, run: Run, position: Position) -> bool {
-        let Some(entry) = self.entries.get(&id) else { return false };
-        let counts = entry.options.ack == Some(true) && entry.run == run && position != Position::NONE;
-        counts && self.acks.acknowledge(id, position)
+        let Some(entry) = self.entries.get_mut(&id) else { return false };
+        if !entry.is_acknowledged() || entry.run != run || position == Position::NONE {
+            return false;
+        }
+        entry.acknowledge(position);
+        self.acks.acknowledge(id, position)
     }
 
     /// Appends the packets that are due to `frame`, as long as it has less than `frame_max` bytes and they fit into
@@ -220,7 +223,12 @@ impl Subscriptions {
             });
         }
         let Some(entry) = self.entries.get_mut(&answer.sub) else { return };
+        let run = entry.run;
         entry.grant(answer);
+        if entry.run != run {
+            // What comes again is acknowledged again.
+            self.acks.forget(answer.sub);
+        }
         if self.has_session && answer.sub >= KEPT_FROM {
             self.kept.insert(answer.sub);
         }
@@ -257,9 +265,7 @@ impl Subscriptions {
             }
             return None;
         };
-        if entry.resumes {
-            entry.tracker.message(entry.run, position);
-        }
+        entry.message(position);
         entry.route.deliver(Item::Message(entry.run, message())).map(Arc::clone)
     }
 
@@ -273,9 +279,7 @@ impl Subscriptions {
             count: *count,
         };
         if let Some(entry) = self.entries.get_mut(sub) {
-            if entry.resumes {
-                entry.tracker.caught_up(entry.run, positions, &self.epoch);
-            }
+            entry.caught_up(positions, &self.epoch);
             entry.route.deliver(mark(entry.run));
         } else if self.may_be_asked_for_later(*sub) {
             self.orphans.hold(*sub, mark(0));

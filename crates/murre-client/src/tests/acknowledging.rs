@@ -3,7 +3,7 @@ use std::{future::IntoFuture, time::Duration};
 use futures_util::FutureExt;
 use murre_protocol::{
     Position,
-    packet::{Connected, Subscribed},
+    packet::{self, Connected, Subscribed},
 };
 
 use crate::{
@@ -142,6 +142,56 @@ async fn without_its_session_it_is_asked_for_again_and_old_messages_acknowledge_
     old.acknowledge();
     settle().await;
     assert!(peer.next().now_or_never().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_session_it_resumes_behind_what_was_acknowledged() {
+    let mut broker = Broker::new();
+    let (client, mut peer) = broker.connected().await;
+    let subscribe = client.subscribe("a").resume().acknowledge(Acknowledge::Explicit).into_future();
+    let (subscription, sub) = tokio::join!(subscribe, peer.grant());
+    let mut subscription = subscription.unwrap();
+    peer.caught_up_at(sub, &[at(10)]).await;
+    send(&mut peer, sub, 11..15).await;
+    subscription.next().await.unwrap().acknowledge();
+    assert_eq!(peer.expect_ack().await, (sub, at(11)));
+    subscription.next().await.unwrap();
+    settle().await;
+    drop(peer);
+
+    let mut peer = broker.accept().await;
+    let recovered = Subscribed { recovered: Some(true), ..Default::default() };
+    let asked = peer.answer(recovered).await;
+    let after = packet::From::After { positions: vec![at(11)], epoch: "e1".into() };
+    assert_eq!(asked.options.from, Some(after));
+    send(&mut peer, asked.sub, 12..16).await;
+    settle().await;
+    for n in 12..16 {
+        let message = subscription.next().await.unwrap();
+        assert_eq!(message.position(), at(n), "each comes once more, also what nobody had taken");
+        message.acknowledge();
+        assert_eq!(peer.expect_ack().await, (asked.sub, at(n)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_again_is_acknowledged_again() {
+    let mut broker = Broker::new();
+    let (client, mut peer) = broker.connected().await;
+    let (mut subscription, sub) = subscribed(&client, &mut peer, Acknowledge::Explicit).await;
+    send(&mut peer, sub, 1..2).await;
+    let first = subscription.next().await.unwrap();
+    drop(peer);
+
+    let mut peer = broker.accept().await;
+    settle().await;
+    first.acknowledge();
+    settle().await;
+    let sub = peer.grant().await;
+    assert_eq!(peer.expect_ack().await, (sub, at(1)), "before the broker has sent it on this connection");
+    send(&mut peer, sub, 1..2).await;
+    subscription.next().await.unwrap().acknowledge();
+    assert_eq!(peer.expect_ack().await, (sub, at(1)));
 }
 
 #[tokio::test(start_paused = true)]
