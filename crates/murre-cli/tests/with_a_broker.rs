@@ -13,7 +13,7 @@ use std::{
 use assert_cmd::cargo::CommandCargoExt;
 use serde_json::Value;
 
-use support::{Broker, signal_to};
+use support::{Broker, link::Link, signal_to};
 
 #[test]
 fn what_was_published_is_there_for_those_who_come_later() {
@@ -100,6 +100,38 @@ fn a_listener_is_told_where_the_broker_gives_less_history() {
     let told = "murre: the broker gives the last 7 messages of each topic, not 50\n";
     assert_eq!(String::from_utf8_lossy(&output.stderr), told);
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 7);
+}
+
+// More threads than one, as the test waits for processes while its link carries bytes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_goes_on_where_it_was_when_the_broker_was_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("murre.toml"), "[[keep]]\nfilter = 'n'\ndurable = true\n").unwrap();
+    let link = Link::new().await;
+    let start = || {
+        let broker = Broker::start_in(folder.path(), &["serve", "--data", "store"]);
+        link.lead_to(broker.address());
+        broker
+    };
+    let broker = start();
+    broker.publish_lines(&["pub", "n"], "1\n2\n3");
+    let mut listener = broker.command(&["sub", "n", "--from-beginning", "--json", "--count", "6"]);
+    let listener = listener.env("MURRE_BROKER", link.url()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut listener = listener.spawn().unwrap();
+    let mut seen = BufReader::new(listener.stdout.take().unwrap())
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap()["payload"].as_u64().unwrap());
+    assert_eq!(seen.by_ref().take(3).collect::<Vec<_>>(), [1, 2, 3]);
+    broker.kill();
+
+    let broker = start();
+    broker.publish_lines(&["pub", "n"], "4\n5\n6");
+
+    assert_eq!(seen.collect::<Vec<_>>(), [4, 5, 6]);
+    let said = String::from_utf8(listener.wait_with_output().unwrap().stderr).unwrap();
+    assert!(said.contains("the connection is back"), "{said}");
+    // None is; but a broker that died can't know what it had not written yet.
+    assert!(said.contains("may be missing (the broker died"), "{said}");
 }
 
 #[test]

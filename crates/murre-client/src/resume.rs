@@ -137,7 +137,7 @@ impl std::fmt::Display for Lost {
             Self::Expired => "they have expired",
             Self::Limit => "they had to make room",
             Self::Epoch => "the broker was started anew, or has another store",
-            Self::Crash => "the broker died before they were on disk",
+            Self::Crash => "the broker died, and what was not on disk with it",
             Self::Other(word) => word,
         })
     }
