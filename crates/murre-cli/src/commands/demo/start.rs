@@ -34,8 +34,8 @@ impl Kept {
     pub(super) fn line(self) -> String {
         match self {
             Self::OnDisk => format!(
-                "Readings are kept in ./{FOLDER}, also after a kill -9. It can be removed at any time; --memory \
-                 does without."
+                "Readings are kept in ./{FOLDER}, also over a kill -9. Remove it as you like when no demo runs; \
+                 --memory does without."
             ),
             Self::InMemory => "Everything is in memory, and gone at the end.".to_owned(),
             Self::StoreInUse => format!(

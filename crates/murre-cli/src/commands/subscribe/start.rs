@@ -14,7 +14,7 @@ use crate::args::duration;
 pub(super) struct Start {
     /// With the last N messages of each topic
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) last: Option<u64>,
+    last: Option<u64>,
     /// With what was published since then: a time ago (10m, 2h30m), or a point in time by RFC 3339
     /// (2026-01-31T06:00:00Z)
     #[arg(long, value_name = "TIME", value_parser = since)]
