@@ -7,7 +7,7 @@ import { Connection } from "../../crates/murre-console/page/connection.js";
 import { Topics, compareNames } from "../../crates/murre-console/page/topics.js";
 
 const message = (topic, payload, time = Date.now()) =>
-  ({ type: "message", sub: 1, topic, format: 2, payload, time, position: 256 });
+  ({ type: "message", sub: 1, topic, format: 2, payload, time, position: time });
 
 test("numbers keep their column", () => {
   assert.equal(figures.decimalsOf(21.4), 1);
@@ -63,6 +63,17 @@ test("the past fills the sparkline by its own times, however fast it comes", () 
 
   assert.deepEqual(topics.get("site/a").points, [1, 2, 3]);
   assert.deepEqual(topics.get("site/a").recent.map(({ payload }) => payload), [3, 2, 1]);
+});
+
+test("without a history at the broker a topic keeps what the page has seen", () => {
+  const topics = new Topics();
+  for (const n of [1, 2, 3]) topics.take(message("site/a", n, n * 10_000), n);
+  topics.beginAnew();
+  topics.take({ ...message("site/a", 3, 30_000), options: { retain: true } }, 4, true);
+  topics.take(message("site/a", 4, 40_000), 5);
+
+  assert.deepEqual(topics.get("site/a").points, [1, 2, 3, 4]);
+  assert.deepEqual(topics.get("site/a").recent.map(({ payload }) => payload), [4, 3, 2, 1]);
 });
 
 /** What the page says to a broker that grants everything, whose last values are so many. */

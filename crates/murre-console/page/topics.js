@@ -24,6 +24,7 @@ export class Topic {
   #interval = null;
   #isLive = false;
   #pointAt = -Infinity;
+  #beginsAnew = false;
   #rate = new Rate();
 
   constructor(name) {
@@ -37,15 +38,24 @@ export class Topic {
     return this.#rate.perSecond(now);
   }
 
-  /** Forgets what came, but for the last message: all of it comes again. */
+  /** What came may come again. Without a history at the broker it doesn't: then what is here stays. */
   beginAnew() {
-    this.points = [];
-    this.recent = [];
-    this.#pointAt = -Infinity;
+    this.#beginsAnew = true;
+  }
+
+  #forgetWhatComesAgain(isHistory) {
+    if (this.#beginsAnew && isHistory) {
+      this.points = [];
+      this.recent = [];
+      this.#pointAt = -Infinity;
+    }
+    this.#beginsAnew = false;
   }
 
   /** Takes a MESSAGE in; `isPast`: it was published before this page asked. */
   take(packet, now, isPast) {
+    this.#forgetWhatComesAgain(isPast && !packet.options?.retain);
+    const isKnown = this.recent.length > 0 && packet.position === this.position;
     this.encoded = !("payload" in packet);
     this.payload = this.encoded ? packet.payload_base64 : packet.payload;
     this.format = packet.format ?? 2;
@@ -63,13 +73,14 @@ export class Topic {
     }
     this.numbers = this.encoded ? [] : numbersOf(this.payload);
     if (this.numbers.length > 0) this.#addPoint(this.numbers[0][1], packet.time);
+    if (isKnown) return;
     this.recent.unshift({ time: this.time, payload: this.payload, encoded: this.encoded });
     if (this.recent.length > RECENT_MAX) this.recent.pop();
   }
 
   #addPoint(number, time) {
     this.decimals = Math.max(this.decimals, decimalsOf(number));
-    if (time - this.#pointAt < POINT_MS) {
+    if (Math.abs(time - this.#pointAt) < POINT_MS) {
       this.points[this.points.length - 1] = number;
       return;
     }
