@@ -57,7 +57,8 @@ impl Import {
         Ok(Self { store, events, used, batch: LogBatch::new(WorkerId(0), 1), tail: Vec::new() })
     }
 
-    /// Puts in a message. Its position is a new one; `expiry` of its options counts from its own time.
+    /// Puts in a message. Its position is a new one; `expiry` of its options counts from its own
+    /// time, in seconds.
     ///
     /// # Errors
     /// Where messages pushed before could not be written.
@@ -69,8 +70,9 @@ impl Import {
         *used += 1;
         let message = Message { position: Position::new(*used, shard), ..message };
         let expiry = message.options.as_ref().and_then(|options| options.expiry);
-        let expires =
-            expiry.map(|expiry| Timestamp::from_millis(message.time.millis().saturating_add(expiry)));
+        let expires = expiry.map(|seconds| {
+            Timestamp::from_millis(message.time.millis().saturating_add(seconds.saturating_mul(1000)))
+        });
         self.tail.clear();
         let has_options = Codec::MessagePack.message_tail(&message, &mut self.tail);
         self.batch.push(Record {

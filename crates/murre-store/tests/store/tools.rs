@@ -1,7 +1,10 @@
 //! What an operator does with a store: check, back up, export, import.
 
 use murre_core::log::{KeepRules, ReadFrom};
-use murre_protocol::{Format, Position, Timestamp, packet::Message};
+use murre_protocol::{
+    Format, Position, Timestamp,
+    packet::{Message, MessageOptions},
+};
 use murre_store::{Archive, Import};
 use tempfile::TempDir;
 
@@ -70,6 +73,22 @@ fn an_export_has_every_record_in_order() {
     let records: Vec<_> = archive.records(0).map(Result::unwrap).collect();
     let exported: Vec<_> = records.iter().map(|record| (record.position, record.topic.clone())).collect();
     assert_eq!(exported, read.into_iter().map(|got| (got.position, got.topic)).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_imported_expires_so_many_seconds_after_its_own_time() {
+    let dir = TempDir::new().unwrap();
+    let mut import = Import::open(dir.path(), options(&[keep_all("#")])).unwrap();
+    let time = Timestamp::from_millis(1_600_000_000_000);
+    let options = MessageOptions { expiry: Some(60), ..MessageOptions::default() };
+    let (topic, payload, position) = ("a".into(), b"1".as_slice().into(), Position::NONE);
+    let options = Some(Box::new(options));
+    import.push(Message { topic, format: Format::Text, payload, time, position, options }, false).unwrap();
+    import.finish().unwrap();
+
+    let archive = Archive::open(dir.path(), KeepRules::default()).unwrap();
+    let record = (0..archive.shards()).flat_map(|shard| archive.records(shard)).next().unwrap().unwrap();
+    assert_eq!(record.expires, Some(Timestamp::from_millis(time.millis() + 60_000)));
 }
 
 #[test]
