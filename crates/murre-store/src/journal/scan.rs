@@ -43,10 +43,18 @@ pub(super) struct Batch {
     pub(super) range: Range<usize>,
 }
 
+/// The journal without the zeros at its end, which are most of it: so whole pieces of them are passed over at once.
+fn used(bytes: &[u8]) -> usize {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    let pieces = bytes.rchunks_exact(ZEROS.len()).take_while(|piece| *piece == ZEROS).count();
+    let rest = bytes.get(..bytes.len() - pieces * ZEROS.len()).unwrap_or_default();
+    rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+}
+
 impl Scan {
     pub(super) fn new(bytes: &[u8]) -> Self {
         let mut scan = Self::default();
-        let used = bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count();
+        let used = used(bytes);
         let mut at = 0;
         // a batch may end in zeros nowhere: its last byte is that of the magic word
         while at < used {
@@ -135,5 +143,23 @@ impl Reader<'_> {
             _ => return None,
         }
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_zeros_at_the_end_are_not_used() {
+        for (length, last) in
+            [(0_usize, 0_usize), (1, 1), (4096, 5), (4096, 4096), (10_000, 4097), (10_000, 9_999)]
+        {
+            let mut bytes = vec![0; length];
+            if let Some(byte) = last.checked_sub(1).and_then(|at| bytes.get_mut(at)) {
+                *byte = 1;
+            }
+            assert_eq!(used(&bytes), last, "{length}");
+        }
     }
 }
