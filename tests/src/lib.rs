@@ -14,6 +14,7 @@
 //! | [`raw`] | a socket that sends any bytes: bad handshakes, bad frames, half-closed connections |
 //! | [`frame`] | WebSocket frames, right and wrong ones |
 //! | [`http`] | HTTP requests and Server-Sent Events |
+//! | [`tools`] | commands that end by themselves |
 //!
 //! Everything here panics with what it was waiting for and what came instead: a failed test shows that, and the
 //! broker's log. Nothing waits for a duration; [`DEADLINE`] only bounds how long a failure takes.
@@ -30,6 +31,7 @@ pub mod load;
 pub mod observe;
 pub mod packet;
 pub mod raw;
+pub mod tools;
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+pub use rmpv::Value as Element;
 use rmpv::Value;
 
 /// The types of packets.

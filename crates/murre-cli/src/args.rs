@@ -17,7 +17,7 @@ Exit codes:
   124  the time given by --timeout was over
 
 Environment:
-  MURRE_BROKER            the broker of pub, sub, topics and bench
+  MURRE_BROKER            the broker of pub, sub, topics, export, import and bench
   MURRE__SECTION__KEY     a setting of serve, such as MURRE__SERVER__BIND
   NO_COLOR                no colours";
 
@@ -41,6 +41,12 @@ pub(crate) enum Command {
     Sub(commands::subscribe::Args),
     /// List topics with their last values.
     Topics(commands::topics::Args),
+    /// Write messages of the past as lines of JSON.
+    Export(commands::export::Args),
+    /// Put messages in that are lines of JSON.
+    Import(commands::import::Args),
+    /// Look at a store that no broker has open.
+    Store(commands::store::Args),
     /// Show or check the broker's configuration.
     Config(commands::config::Args),
     /// Measure a broker's throughput and latency.

@@ -31,6 +31,18 @@ impl Failure {
         Self::Failed(error.to_string())
     }
 
+    /// The same with other words.
+    pub(crate) fn map(self, words: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Failed(text) => Self::Failed(words(text)),
+            Self::Usage(text) => Self::Usage(words(text)),
+            Self::Unreachable(text) => Self::Unreachable(words(text)),
+            Self::Refused(text) => Self::Refused(words(text)),
+            Self::TimedOut(text) => Self::TimedOut(words(text)),
+            Self::OutputClosed => Self::OutputClosed,
+        }
+    }
+
     /// Of writing to standard output.
     pub(crate) fn output(error: &io::Error) -> Self {
         match error.kind() {

@@ -6,6 +6,8 @@
 //! | `args` | the command line: commands, and values such as rates and durations |
 //! | `commands` | what each command does, a file each, with its flags |
 //! | `output` | standard output: lines for people and for machines, colours, a closed pipe |
+//! | `lines` | messages as lines of JSON, as export writes and import reads them |
+//! | `http` | the broker's HTTP |
 //! | `payload` | payloads out of what a person typed |
 //! | `broker` | the flags that say which broker, and the connection to it |
 //! | `configuration` | the flags that set the broker's configuration, and reading it |
@@ -17,6 +19,8 @@ mod broker;
 mod commands;
 mod configuration;
 mod failure;
+mod http;
+mod lines;
 mod logging;
 mod output;
 mod payload;

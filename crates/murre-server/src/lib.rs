@@ -13,6 +13,7 @@
 //! | `process` | what all workers share |
 //! | `serve` | starting and stopping |
 //! | `files` | how many files the process may have open |
+//! | [`moment`] | points in time as people write them |
 //! | `clock` | the only place where clocks are read |
 
 mod clock;
@@ -21,6 +22,7 @@ pub mod embed;
 mod files;
 mod http;
 mod log;
+pub mod moment;
 mod process;
 mod reading;
 mod serve;

@@ -4,8 +4,11 @@ pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod publish;
 pub(crate) mod serve;
+pub(crate) mod store;
 pub(crate) mod subscribe;
 pub(crate) mod topics;
 
@@ -24,6 +27,9 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Pub(args) => block_on(publish::run(args)),
         Command::Sub(args) => block_on(subscribe::run(args)),
         Command::Topics(args) => block_on(topics::run(args)),
+        Command::Export(args) => export::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Store(args) => store::run(args),
         Command::Config(args) => config::run(args),
         Command::Bench(args) => block_on(bench::run(args)),
         Command::Completions(args) => completions::run(args),

@@ -3,7 +3,6 @@
 //! | module | has |
 //! |---|---|
 //! | `query` | what a request asks for: [`HistoryQuery`] |
-//! | `moment` | points in time as people write them |
 //! | `cursor` | where an answer ended: [`Cursor`] |
 //! | `form` | which of the three forms `Accept` asks for: [`HistoryForm`] |
 //! | `writer` | messages in that form, one at a time: [`HistoryWriter`] |
@@ -33,7 +32,6 @@ mod body;
 mod cursor;
 mod feed;
 mod form;
-mod moment;
 mod query;
 mod writer;
 

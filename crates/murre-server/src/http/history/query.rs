@@ -5,8 +5,8 @@ use murre_core::log::ReadFrom;
 use murre_protocol::{Position, Timestamp, TopicFilter, topic::TopicError};
 use percent_encoding::percent_decode_str;
 
-use super::{Cursor, CursorError, moment};
-use crate::http::problem::Problem;
+use super::{Cursor, CursorError};
+use crate::{http::problem::Problem, moment};
 
 /// Messages of one answer, where the request names no limit.
 pub(crate) const LIMIT_DEFAULT: usize = 1_000;

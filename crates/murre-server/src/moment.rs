@@ -12,7 +12,7 @@ const MILLIS_MIN: u64 = 100_000_000_000;
 ///
 /// # Errors
 /// Says what was expected.
-pub(super) fn parse(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+pub fn parse(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return unix_millis(text);
     }
