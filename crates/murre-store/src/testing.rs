@@ -4,7 +4,7 @@ use std::{io::ErrorKind, sync::Arc};
 
 use murre_core::{
     ids::WorkerId,
-    log::{Log, LogBatch, LogCommand, LogEvent, LogRefusal},
+    log::{Failures, Log, LogBatch, LogCommand, LogEvent, LogRefusal},
 };
 use parking_lot::Mutex;
 
@@ -66,6 +66,7 @@ struct State {
     held: Vec<LogCommand>,
     is_holding: bool,
     is_dead: bool,
+    failures: Failures,
 }
 
 impl<L: Log> FaultyLog<L> {
@@ -75,8 +76,14 @@ impl<L: Log> FaultyLog<L> {
         sink: impl Fn(WorkerId, LogEvent) + Send + Sync + 'static,
         plan: impl FnMut(u64, &LogBatch) -> Option<Fault> + Send + 'static,
     ) -> Self {
-        let state =
-            State { plan: Box::new(plan), sent: 0, held: Vec::new(), is_holding: false, is_dead: false };
+        let state = State {
+            plan: Box::new(plan),
+            sent: 0,
+            held: Vec::new(),
+            is_holding: false,
+            is_dead: false,
+            failures: Failures::default(),
+        };
         Self { log, sink: Box::new(sink), state: Mutex::new(state) }
     }
 
@@ -103,7 +110,11 @@ impl<L: Log> FaultyLog<L> {
             let mut state = self.state.lock();
             state.sent += 1;
             let number = state.sent;
-            let fault = (state.plan)(number, &batch);
+            let ignorant = state.failures.check(&batch).err().map(Fault::Refuse);
+            let fault = ignorant.or_else(|| (state.plan)(number, &batch));
+            if let Some(Fault::Refuse(refusal)) = fault {
+                state.failures.note(&batch, refusal);
+            }
             state.is_dead |= fault == Some(Fault::Die);
             if fault == Some(Fault::Hold) {
                 state.is_holding = true;

@@ -60,7 +60,7 @@ impl Embedded {
     pub(super) fn log_event(&mut self, now: Now, event: LogEvent, out: &mut Outputs) {
         match event {
             LogEvent::Committed { serial, result } => {
-                if let Some(waits) = self.logging.settled(serial) {
+                if let Some(waits) = self.logging.settled(serial, result.is_err()) {
                     self.settle(serial, waits, result.err(), out);
                     self.begin_histories(now, serial, out);
                 }

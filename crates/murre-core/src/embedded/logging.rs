@@ -72,6 +72,8 @@ pub(super) struct Logging {
     waits: Waits,
     queued: VecDeque<Queued>,
     queued_bytes: usize,
+    /// The last batch that failed.
+    failed: u64,
     pub(super) tail: Tail,
     pub(super) used: Arc<[AtomicU64]>,
     scratch: Vec<u8>,
@@ -120,6 +122,7 @@ impl Logging {
             waits: Waits::default(),
             queued: VecDeque::new(),
             queued_bytes: 0,
+            failed: 0,
             tail: Tail::new(shards),
             used: setup.used,
             scratch: Vec::new(),
@@ -215,7 +218,9 @@ impl Logging {
             return;
         }
         let next = LogBatch::new(self.worker, self.open.serial + 1);
-        let batch = Arc::new(std::mem::replace(&mut self.open, next));
+        let mut batch = std::mem::replace(&mut self.open, next);
+        batch.failed = self.failed;
+        let batch = Arc::new(batch);
         let (serial, bytes) = (batch.serial, batch.len());
         self.queued.push_back(Queued { serial, bytes, waits: std::mem::take(&mut self.waits) });
         self.queued_bytes += bytes;
@@ -226,9 +231,10 @@ impl Logging {
     }
 
     /// A batch was committed, or never will be: what waited for it.
-    pub(super) fn settled(&mut self, serial: u64) -> Option<Waits> {
+    pub(super) fn settled(&mut self, serial: u64, is_failed: bool) -> Option<Waits> {
         let queued = self.queued.pop_front_if(|queued| queued.serial == serial)?;
         self.queued_bytes -= queued.bytes;
+        self.failed = if is_failed { serial } else { self.failed };
         self.tail.trim(serial);
         Some(queued.waits)
     }

@@ -18,6 +18,8 @@ pub struct LogBatch {
     pub worker: WorkerId,
     /// Counts the worker's batches from 1.
     pub serial: u64,
+    /// The last batch that the worker knew to have failed when it sent this one; 0: none.
+    pub failed: u64,
     bytes: Vec<u8>,
     records: Vec<LogRecord>,
     state: Vec<StateEntry>,
@@ -89,7 +91,7 @@ struct StateEntry {
 impl LogBatch {
     /// An empty batch.
     pub fn new(worker: WorkerId, serial: u64) -> Self {
-        Self { worker, serial, bytes: Vec::new(), records: Vec::new(), state: Vec::new() }
+        Self { worker, serial, failed: 0, bytes: Vec::new(), records: Vec::new(), state: Vec::new() }
     }
 
     /// Appends a record.

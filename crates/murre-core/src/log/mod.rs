@@ -7,6 +7,7 @@
 //! | file | has |
 //! |---|---|
 //! | `batch` | records on their way into the log |
+//! | `failures` | what follows from a failed batch for the ones behind it |
 //! | `keep` | the rules that say what is kept |
 //! | `memory` | a log in memory |
 //! | `read` | what is read back, a slice at a time |
@@ -19,12 +20,14 @@ use murre_protocol::Code;
 use crate::ids::WorkerId;
 
 pub use batch::{LogBatch, LogRecord, Record, StateChange};
+pub use failures::Failures;
 pub use keep::{KeepRule, KeepRules, RuleId};
 pub use memory::MemoryLog;
 pub use read::{Lost, ReadCommand, ReadFrom, ReadId, ReadRequest, ReadSlice};
 pub use start::{ShardStart, Start, StateValue};
 
 mod batch;
+mod failures;
 mod keep;
 mod memory;
 mod read;
@@ -35,6 +38,8 @@ mod start;
 /// What an engine may rely on:
 /// - **Order**: batches of one worker are committed in the order of their serials, each whole or not at all, and
 ///   answered once each, in that order.
+/// - **Failures**: behind a batch that failed, none of its worker is committed that was sent in ignorance of that
+///   ([`LogBatch::failed`], [`Failures`]). So what a batch says of earlier ones (which readings were logged) is true.
 /// - **Durability**: [`LogEvent::Committed`] with `Ok` means that the batch survives what the log's setting promises
 ///   (`sync = always`: also a power failure). After a failure to write or to sync, nothing that may be missing is
 ///   reported as committed.

@@ -1,7 +1,7 @@
 //! A commit: everything that waits, as one batch of the engine.
 
 use fjall::OwnedWriteBatch as WriteBatch;
-use murre_core::log::{LogBatch, LogEvent, LogRefusal};
+use murre_core::log::{Failures, LogBatch, LogEvent, LogRefusal};
 
 use super::{Request, Writer};
 use crate::{
@@ -31,7 +31,8 @@ impl Writer {
         db.wait_for_room()?;
         let write_lock = shared.write_lock.lock();
         let mut commit = Commit::new(&shared, &db);
-        let taken: Vec<_> = requests.iter().map(|request| commit.take(request, is_full)).collect();
+        let failures = &mut self.failures;
+        let taken: Vec<_> = requests.iter().map(|request| commit.take(request, is_full, failures)).collect();
         commit.finish();
         let Commit { batch, stages, entries, records, .. } = commit;
         if !batch.is_empty() {
@@ -64,6 +65,12 @@ impl Writer {
     }
 }
 
+fn judge(batch: &LogBatch, is_full: bool, failures: &Failures) -> Result<(), LogRefusal> {
+    failures.check(batch)?;
+    let takes_room = || batch.records().iter().any(|record| !record.ends);
+    if is_full && takes_room() { Err(LogRefusal::Full) } else { Ok(()) }
+}
+
 fn answer(shared: &Shared, request: &Request, taken: Result<(), LogRefusal>) {
     match request {
         Request::Append(batch) => {
@@ -90,12 +97,10 @@ impl<'a> Commit<'a> {
         }
     }
 
-    fn take(&mut self, request: &Request, is_full: bool) -> Result<(), LogRefusal> {
+    fn take(&mut self, request: &Request, is_full: bool, failures: &mut Failures) -> Result<(), LogRefusal> {
         match request {
             Request::Append(batch) => {
-                if is_full && batch.records().iter().any(|record| !record.ends) {
-                    return Err(LogRefusal::Full);
-                }
+                judge(batch, is_full, failures).inspect_err(|refusal| failures.note(batch, *refusal))?;
                 self.append(batch);
             }
             Request::Reserve { shard, end, .. } => {

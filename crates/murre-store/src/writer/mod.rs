@@ -11,7 +11,7 @@ use std::{
 use fjall::PersistMode;
 use murre_core::{
     ids::WorkerId,
-    log::{LogBatch, LogEvent, LogRefusal},
+    log::{Failures, LogBatch, LogEvent, LogRefusal},
 };
 
 use crate::{
@@ -54,6 +54,7 @@ pub(crate) struct Writer {
     trouble: Option<reopen::Trouble>,
     /// The engine's number of the last batch that was reported as committed.
     acknowledged: u64,
+    failures: Failures,
     full: Fullness,
 }
 
@@ -72,7 +73,8 @@ const LOOK_SHARE: u64 = 64;
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, inbox: Arc<Inbox<Request>>) -> Self {
         let acknowledged = shared.db().map_or(0, |db| db.database.visible_seqno());
-        Self { shared, inbox, sync_at: None, trouble: None, acknowledged, full: Fullness::default() }
+        let (failures, full) = (Failures::default(), Fullness::default());
+        Self { shared, inbox, sync_at: None, trouble: None, acknowledged, failures, full }
     }
 
     /// Runs until the inbox is closed and empty.
@@ -118,9 +120,10 @@ impl Writer {
     }
 
     /// Answers what won't be done.
-    fn refuse(&self, requests: &[Request], refusal: LogRefusal) {
+    fn refuse(&mut self, requests: &[Request], refusal: LogRefusal) {
         for request in requests {
             if let Request::Append(batch) = request {
+                self.failures.note(batch, refusal);
                 self.shared.counters.refused.add(1);
                 let event = LogEvent::Committed { serial: batch.serial, result: Err(refusal) };
                 (self.shared.sink)(batch.worker, event);

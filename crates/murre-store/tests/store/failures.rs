@@ -54,7 +54,7 @@ fn without_syncs_what_was_acknowledged_survives_a_failed_one() {
 }
 
 #[test]
-fn everything_behind_a_failed_batch_is_refused_until_the_store_was_opened_again() {
+fn what_was_sent_in_ignorance_of_a_failure_is_refused_however_late_it_comes() {
     let mut world = world();
     world.store().fail_next([DiskFault::Sync(ErrorKind::Other)]);
     for _ in 0..20 {
@@ -62,10 +62,12 @@ fn everything_behind_a_failed_batch_is_refused_until_the_store_was_opened_again(
     }
     let answers: Vec<_> = (0..20).map(|_| world.committed()).collect();
     assert!(answers.is_sorted_by_key(|(serial, _)| *serial));
-    // once one was taken, the store was open again and took all behind it
-    assert!(answers[0].1.is_err() && answers.is_sorted_by_key(|(_, result)| result.is_ok()));
-    let taken = answers.iter().filter(|(_, result)| result.is_ok()).count();
-    assert_eq!(world.payloads("#", BEGINNING).len(), 500 + taken);
+    assert!(answers.iter().all(|(_, result)| *result == Err(LogRefusal::Failed)), "{answers:?}");
+    world.publish_until_taken(&Publish::new("a", "taken"));
+    world.failed = 0;
+    assert_eq!(world.try_publish(&[Publish::new("a", "refused")]), Err(LogRefusal::Failed));
+    world.publish(&[Publish::new("a", "taken too")]);
+    assert_eq!(world.payloads("a", ReadFrom::LastN(3)), ["498", "taken", "taken too"]);
 }
 
 #[test]

@@ -102,6 +102,8 @@ pub struct World {
     pub times: Vec<Timestamp>,
     events: Receiver<LogEvent>,
     serial: u64,
+    /// The last batch that was answered with an error, as the next one says.
+    pub failed: u64,
     reads: u64,
 }
 
@@ -125,6 +127,7 @@ impl World {
             times: Vec::new(),
             events,
             serial: 0,
+            failed: 0,
             reads: 0,
         }
     }
@@ -174,6 +177,7 @@ impl World {
         self.serial += 1;
         self.times.clear();
         let mut batch = LogBatch::new(WORKER, self.serial);
+        batch.failed = self.failed;
         let positions = publishes.iter().map(|publish| self.push(&mut batch, publish)).collect();
         for (shard, key, value) in state {
             let value = value.map(str::as_bytes);
@@ -212,9 +216,12 @@ impl World {
     }
 
     /// Waits for the answer to a batch.
-    pub fn committed(&self) -> (u64, Result<(), LogRefusal>) {
+    pub fn committed(&mut self) -> (u64, Result<(), LogRefusal>) {
         match self.event() {
-            LogEvent::Committed { serial, result } => (serial, result),
+            LogEvent::Committed { serial, result } => {
+                self.failed = if result.is_err() { serial } else { self.failed };
+                (serial, result)
+            }
             event => panic!("{event:?} is no answer to a batch"),
         }
     }
