@@ -17,7 +17,7 @@ use crate::{
     log::{RuleId, ShardStart},
     now::{Now, Tick},
     placement::Placement,
-    shard::{ClientEvent, Directory, Intake, Refusal, Seen, Shard, Taking, TopicSlot, message_options},
+    shard::{ClientEvent, Directory, Intake, Refusal, Shard, Taking, TopicSlot, message_options},
     snapshot::{Slicing, Snapshot},
 };
 use history::History;
@@ -30,6 +30,7 @@ mod commits;
 mod history;
 mod judging;
 mod logging;
+mod numbers;
 mod tail;
 
 /// One worker's part of the embedded engine.
@@ -178,18 +179,10 @@ impl Embedded {
             let (route, rule) = route(shard, slot, topic, &self.interest, self.generation);
             (route.hubs, route.groups, self.logging.fate(rule, retain))
         };
-        if fate.logged
-            && let Some((client, number)) = publishes.sequence(entry)
-        {
-            match shard.sequences.look(now.wall, client, number) {
-                Seen::New => {
-                    let value = shard.sequences.note(now.wall, client, number);
-                    self.logging.note_sequence(shard.number(), client, number, &value);
-                }
-                Seen::Repeat => return Ok(Taken { position: Position::NONE, fate, repeat: true }),
-                Seen::TooMany => return Err(Refusal::Sequences),
-            }
+        if fate.logged && self.is_repeat(now, place, publishes, entry)? {
+            return Ok(Taken { position: Position::NONE, fate, repeat: true });
         }
+        let Some(shard) = self.shards.get_mut(place) else { return Err(Refusal::Topics) };
         let position = shard.take(Taking { now: now.wall, logged: fate.logged }, slot, &intake);
         self.recent = intake.kept.then_some(slot);
         count_growth(&self.counters, shard, topics, bytes);
@@ -274,7 +267,10 @@ impl Engine for Embedded {
             match &result {
                 Ok(taken) if taken.repeat => repeats += 1,
                 Ok(_) => accepted += 1,
-                Err(_) => refused += 1,
+                Err(_) => {
+                    refused += 1;
+                    self.note_refused(now, batch, entry);
+                }
             }
             let Some(session) = entry.session else { continue };
             match result {

@@ -86,7 +86,7 @@ impl Refusal {
             Self::Bytes => "the broker holds as many bytes of last values as it may (limits.kept_bytes_max)",
             Self::Sequences => {
                 "PUBLISH.options.sequence: the broker knows the numbers of as many clients as it may \
-                 (limits.sequences_max), or of too many of this client's that failed"
+                 (limits.sequences_max)"
             }
             Self::Offsets => "the store could not reserve positions in time; the broker's log has the error",
         }
