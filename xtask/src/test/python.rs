@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::BINARY_VARIABLE;
+use super::{BINARY_VARIABLE, debian};
 use crate::shell::{self, Kept};
 
 pub(super) fn test(binary: &Path) -> Result<Kept> {
@@ -60,14 +60,7 @@ fn require_venv() -> Result<()> {
             "python3 was not found; install Python 3.11 or later, on Debian: apt-get install python3 python3-venv"
         );
     }
-    let is_root = shell::quiet(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0");
-    let has_apt = shell::quiet(Command::new("apt-get").arg("--version")).is_some();
-    if is_root && has_apt {
-        let mut install = Command::new("apt-get");
-        install.args(["install", "--yes", "--no-install-recommends", "python3-venv"]);
-        shell::run(Command::new("apt-get").arg("update"))?;
-        shell::run(install.env("DEBIAN_FRONTEND", "noninteractive"))?;
-    }
+    debian::install_as_root("python3-venv")?;
     if has_venv() {
         return Ok(());
     }
