@@ -5,7 +5,7 @@ use super::files::File;
 
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
-const SOURCE: [&str; 7] = ["rs", "js", "mjs", "py", "html", "css", "sh"];
+const SOURCE: [&str; 8] = ["rs", "ts", "js", "mjs", "py", "html", "css", "sh"];
 
 /// What makes a core that has no clock, no socket, no random source and no web server, by what would break it.
 const FORBIDDEN_IN_CORE: [(&str, &str); 11] = [

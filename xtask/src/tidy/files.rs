@@ -6,8 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 /// What isn't the repository's own.
-const LEFT_OUT: [&str; 6] = ["target", "node_modules", ".git", ".venv", ".murre", "__pycache__"];
-const EXTENSIONS: [&str; 9] = ["rs", "md", "toml", "js", "mjs", "py", "html", "css", "sh"];
+const LEFT_OUT: [&str; 8] =
+    ["target", "node_modules", "build", "dist", ".git", ".venv", ".murre", "__pycache__"];
+const EXTENSIONS: [&str; 10] = ["rs", "md", "toml", "ts", "js", "mjs", "py", "html", "css", "sh"];
 
 /// A text file.
 #[derive(Debug)]
