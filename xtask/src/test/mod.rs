@@ -3,6 +3,7 @@
 
 mod cargo;
 mod debian;
+mod js;
 mod node;
 mod python;
 
@@ -18,12 +19,13 @@ const BINARY_VARIABLE: &str = "MURRE_BINARY";
 
 type Runner = fn(binary: &Path) -> Result<Kept>;
 
-const RUNNERS: [(&str, Runner); 3] = [("cargo", cargo::test), ("node", node::test), ("python", python::test)];
+const RUNNERS: [(&str, Runner); 4] =
+    [("cargo", cargo::test), ("node", node::test), ("js", js::test), ("python", python::test)];
 
 /// Runs the runners that are named; all, where none is.
 pub(crate) fn run(names: &[String]) -> Result<()> {
     if let Some(unknown) = names.iter().find(|name| RUNNERS.iter().all(|(known, _)| known != name)) {
-        bail!("there is no runner {unknown:?}; the runners are cargo, node and python");
+        bail!("there is no runner {unknown:?}; the runners are cargo, node, js and python");
     }
     let chosen =
         RUNNERS.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|wanted| wanted == name));

@@ -19,7 +19,7 @@ pub(super) fn test(binary: &Path) -> Result<Kept> {
     shell::run_keeping(&mut command, is_closing_line)
 }
 
-fn require_node() -> Result<()> {
+pub(super) fn require_node() -> Result<()> {
     let Some(version) = shell::quiet(shell::in_repository("node").arg("--version")) else {
         bail!("node was not found; install Node.js {NODE_MAJOR_MIN} or later");
     };
@@ -32,10 +32,10 @@ fn require_node() -> Result<()> {
     Ok(())
 }
 
-/// Installs what the lock file names, unless that was done before.
-fn install_packages(folder: &Path) -> Result<()> {
-    let lock =
-        fs::read_to_string(folder.join("package-lock.json")).context("tests/node/package-lock.json")?;
+/// Installs what the folder's lock file names, unless that was done before.
+pub(super) fn install_packages(folder: &Path) -> Result<()> {
+    let lock = folder.join("package-lock.json");
+    let lock = fs::read_to_string(&lock).with_context(|| lock.display().to_string())?;
     let stamp = folder.join("node_modules/.installed");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
@@ -59,6 +59,6 @@ fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// `ℹ tests 12`, `ℹ pass 12`, `ℹ fail 0`.
-fn is_closing_line(line: &str) -> bool {
+pub(super) fn is_closing_line(line: &str) -> bool {
     ["ℹ tests ", "ℹ pass ", "ℹ fail "].iter().any(|start| line.starts_with(start))
 }
