@@ -5,7 +5,7 @@ import { after, before, type TestContext, test } from "node:test";
 import { Broker } from "./broker.js";
 import { Chromium } from "./chromium.js";
 import { scenarios } from "./scenarios.js";
-import type { World } from "./world.js";
+import { World } from "./world.js";
 
 const LIMIT = { timeout: 60_000 };
 let browser: Chromium;
@@ -36,6 +36,22 @@ for (const title of Object.keys(scenarios)) {
     assert.deepEqual(errors, []);
   });
 }
+
+test("the page in the README shows readings as they come (Chromium)", LIMIT, async (t) => {
+  const broker = await Broker.begin();
+  const world = new World(broker.url, broker);
+  const { page, errors } = await browser.openReadme(broker.url);
+  t.after(async () => {
+    await Promise.all([page.close(), world.end()]);
+    await broker.end();
+  });
+
+  await world.client().publish("site/a/temp", { celsius: 21.4 });
+
+  await page.getByText("21.4 °C").waitFor();
+  assert.equal(await page.locator("#state").textContent(), "connected");
+  assert.deepEqual(errors, []);
+});
 
 interface PageGlobals {
   runScenario(title: string, url: string): Promise<void>;
