@@ -1,9 +1,8 @@
 //! The sequence numbers that devices give their readings, so that one that is sent again is logged once.
 //!
 //! What is not greater than the greatest that was logged for a client is a repeat, save the numbers that are *open*:
-//! those that were refused or whose batch failed, and those below the first that the shard knows of the client, of
-//! which it can't say. They are logged when they come again, behind greater ones. Which are open is stored with each
-//! number that is logged, so it is known after a crash too.
+//! those that were refused or whose batch failed. They are logged when they come again, behind greater ones. Which are
+//! open is stored with each number that is logged, so it is known after a crash too.
 //!
 //! Where a client has left very many of them open, others may count as open too: then a number may be logged twice,
 //! but none is taken for logged that isn't.
@@ -109,9 +108,6 @@ impl Sequences {
     /// Notes a number that is on its way into the log; gives the value to be stored with it.
     pub fn note(&mut self, now: Timestamp, client: &ClientId, number: u64) -> Vec<u8> {
         let known = self.clients.entry(client.clone()).or_default();
-        if known.greatest.is_none() {
-            known.open.insert_below(number);
-        }
         known.greatest = known.greatest.max(Some(number));
         known.open.remove(number);
         known.used = now;
@@ -191,6 +187,13 @@ mod tests {
         assert!(after.restore(device.clone(), &stored));
         let seen = [5, 6, 7, 8].map(|n| after.look(NOW, &device, n));
         assert_eq!(seen, [Seen::Repeat, Seen::Repeat, Seen::Repeat, Seen::New]);
+    }
+
+    #[test]
+    fn a_number_below_the_first_that_was_logged_is_a_repeat() {
+        let mut sequences = Sequences::new(10);
+        sequences.note(NOW, &client("device"), 10);
+        assert_eq!(sequences.look(NOW, &client("device"), 9), Seen::Repeat);
     }
 
     #[test]

@@ -11,16 +11,6 @@ pub(super) struct Ranges {
 }
 
 impl Ranges {
-    /// Puts in all numbers below one.
-    pub(super) fn insert_below(&mut self, number: u64) {
-        let Some(mut end) = number.checked_sub(1) else { return };
-        let touching = self.ranges.iter().take_while(|(first, _)| *first <= number).count();
-        for (_, last) in self.ranges.drain(..touching) {
-            end = end.max(last);
-        }
-        self.ranges.insert(0, (0, end));
-    }
-
     /// Whether a number is in it.
     pub(super) fn contains(&self, number: u64) -> bool {
         self.ranges.get(self.behind(number)).is_some_and(|(first, _)| *first <= number)
@@ -100,11 +90,7 @@ mod tests {
             let (mut set, mut model) = (Ranges::default(), BTreeSet::new());
             for (step, number) in steps {
                 match step {
-                    0 => {
-                        set.insert_below(number);
-                        model.extend(0..number);
-                    }
-                    1..10 => {
+                    0..10 => {
                         set.insert(number);
                         model.insert(number);
                     }
