@@ -204,6 +204,23 @@ fn the_benches_measure_and_leave_nothing_behind() {
 }
 
 #[test]
+fn the_bench_of_catching_up_counts_what_the_broker_kept() {
+    let broker = Broker::configured("[[keep]]\nfilter = \"bench/#\"\n", &["serve"]);
+    let bench = ["bench", "catch-up", "--count", "500", "--topics", "7", "--subscribers", "2", "--json"];
+    let caught_up = &broker.objects(&bench)[0];
+    assert_eq!((caught_up["published"].as_u64(), caught_up["caught_up"].as_u64()), (Some(500), Some(1000)));
+    assert_eq!(broker.lines(&["topics", "bench/#"]), ["no topics"]);
+}
+
+#[test]
+fn a_broker_that_keeps_too_little_to_catch_up_with_is_told_what_it_lacks() {
+    let broker = Broker::start(&["serve"]);
+    let output = broker.command(&["bench", "catch-up", "--count", "50", "--topics", "2"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("[[keep]]"), "{said}");
+}
+
+#[test]
 fn a_signal_ends_the_broker_with_exit_code_0() {
     assert_eq!(Broker::start(&["serve"]).stop("-TERM"), Some(0));
     assert_eq!(Broker::start(&["serve"]).stop("-INT"), Some(0));

@@ -1,5 +1,6 @@
 //! `murre bench`: measuring a broker's throughput and latency.
 
+mod catch_up;
 mod counting_proxy;
 mod http;
 mod http_vs_ws;
@@ -26,6 +27,7 @@ Examples:
   murre bench
   murre bench --publishers 10 --subscribers 100 --rate 5000/s --duration 30s
   murre bench --rate max --payload 1KiB
+  murre bench catch-up --count 1000000
   murre bench http-vs-ws --count 2000
 
 Every subscriber gets every message. Latency is from the moment that a message was due at its publisher to its \
@@ -40,6 +42,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    /// How fast subscribers are sent what the broker has kept
+    CatchUp(CatchUpFlags),
     /// What one reading costs by WebSocket and by one HTTP request each
     HttpVsWs(HttpVsWsFlags),
 }
@@ -65,6 +69,35 @@ struct LoadFlags {
     /// Don't ask the broker for acknowledgements
     #[arg(long)]
     no_ack: bool,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    broker: BrokerFlags,
+}
+
+/// Flags of `murre bench catch-up`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Examples:
+  murre bench catch-up
+  murre bench catch-up --count 1000000 --payload 100 --subscribers 4
+
+Publishes messages, each acknowledged, then lets subscribers begin with all of them. The broker needs a [[keep]] rule \
+that holds bench/#.")]
+struct CatchUpFlags {
+    /// Messages to catch up with
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    count: u64,
+    /// Topics that they are spread over
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    topics: u64,
+    /// Connections that catch up at the same time
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    subscribers: u32,
+    /// Bytes of each message, 16 at least
+    #[arg(long, default_value = "100", value_name = "SIZE", value_parser = payload_size)]
+    payload: usize,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -126,6 +159,7 @@ fn payload_size(text: &str) -> Result<usize, String> {
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     match args.what {
         None => load::run(args.load).await,
+        Some(What::CatchUp(flags)) => catch_up::run(flags).await,
         Some(What::HttpVsWs(flags)) => http_vs_ws::run(flags).await,
     }
 }
