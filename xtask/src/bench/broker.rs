@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::load::Needs;
+
 /// What one tick of a process's clock in `/proc` is, on every Linux.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -15,15 +17,23 @@ pub(super) struct Broker {
     process: Child,
     /// Where its clients connect.
     pub(super) url: String,
+    /// Removed when it is gone.
+    _folder: tempfile::TempDir,
 }
 
 impl Broker {
     /// Starts one and waits until it listens.
-    pub(super) fn start(binary: &Path) -> Result<Self> {
+    pub(super) fn start(binary: &Path, needs: Needs) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("murre.toml"), needs.configuration)?;
         let mut command = Command::new(binary);
-        command.args(["serve", "--bind", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(["serve", "--bind", "127.0.0.1:0"]).current_dir(folder.path());
+        if needs.store {
+            command.args(["--data", "store"]);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let process = command.spawn().with_context(|| format!("{} can't be started", binary.display()))?;
-        let mut broker = Self { process, url: String::new() };
+        let mut broker = Self { process, url: String::new(), _folder: folder };
         let mut first_line = String::new();
         if let Some(output) = broker.process.stdout.take() {
             BufReader::new(output).read_line(&mut first_line)?;

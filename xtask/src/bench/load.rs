@@ -9,21 +9,38 @@ use serde_json::Value;
 use super::broker::Broker;
 use crate::shell;
 
-/// A load on the broker. Every subscriber gets every message; payloads have 64 bytes.
+/// What `murre bench` does to the broker.
 pub(super) struct Setting {
     pub(super) name: &'static str,
-    publishers: u32,
-    subscribers: u32,
-    /// As `murre bench --rate` takes it.
-    rate: &'static str,
+    load: Load,
+}
+
+enum Load {
+    /// Every subscriber gets every message; payloads have 64 bytes.
+    Live {
+        publishers: u32,
+        subscribers: u32,
+        /// As `murre bench --rate` takes it.
+        rate: &'static str,
+    },
+    /// One subscriber gets what a broker with a store has kept; payloads have 100 bytes.
+    CatchUp { count: u64, count_quick: u64 },
+}
+
+/// What a broker has to be started with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Needs {
+    pub(super) configuration: &'static str,
+    pub(super) store: bool,
 }
 
 /// What is measured. The rates leave the load's own process time to read: a subscriber that falls behind would be
 /// counted as messages lost, and say nothing of the broker.
-pub(super) const SETTINGS: [Setting; 3] = [
-    Setting { name: "socket/fan_out-1-100", publishers: 1, subscribers: 100, rate: "2000/s" },
-    Setting { name: "socket/fan_in-100-1", publishers: 100, subscribers: 1, rate: "20000/s" },
-    Setting { name: "socket/latency-1000", publishers: 1, subscribers: 1, rate: "1000/s" },
+pub(super) const SETTINGS: [Setting; 4] = [
+    Setting::live("socket/fan_out-1-100", 1, 100, "2000/s"),
+    Setting::live("socket/fan_in-100-1", 100, 1, "20000/s"),
+    Setting::live("socket/latency-1000", 1, 1, "1000/s"),
+    Setting { name: "socket/catch_up", load: Load::CatchUp { count: 1_000_000, count_quick: 100_000 } },
 ];
 
 /// The headings of what [`Setting::measure`] gives.
@@ -31,14 +48,35 @@ pub(super) const HEADINGS: [&str; 7] =
     ["whole broker", "published/s", "delivered/s", "lost", "p50", "p99", "broker's processor time"];
 
 impl Setting {
+    const fn live(name: &'static str, publishers: u32, subscribers: u32, rate: &'static str) -> Self {
+        Self { name, load: Load::Live { publishers, subscribers, rate } }
+    }
+
+    /// What the broker's configuration file has in it, and whether it has a store.
+    pub(super) fn needs(&self) -> Needs {
+        match self.load {
+            Load::Live { .. } => Needs { configuration: "", store: false },
+            Load::CatchUp { .. } => Needs { configuration: "[[keep]]\nfilter = \"bench/#\"\n", store: true },
+        }
+    }
+
     /// Puts the load on `broker`; gives a row for the table.
     pub(super) fn measure(&self, binary: &Path, broker: &Broker, quick: bool) -> Result<[String; 7]> {
         let before = broker.processor_time();
         let mut command = shell::in_repository(binary);
-        command.args(["bench", "--json", "--payload", "64", "--rate", self.rate]);
-        command.args(["--publishers", &self.publishers.to_string()]);
-        command.args(["--subscribers", &self.subscribers.to_string()]);
-        command.args(["--duration", if quick { "2s" } else { "10s" }, "--broker", &broker.url]);
+        command.arg("bench");
+        match self.load {
+            Load::Live { publishers, subscribers, rate } => command
+                .args(["--payload", "64", "--rate", rate])
+                .args(["--publishers", &publishers.to_string()])
+                .args(["--subscribers", &subscribers.to_string()])
+                .args(["--duration", if quick { "2s" } else { "10s" }]),
+            Load::CatchUp { count, count_quick } => {
+                let count = if quick { count_quick } else { count };
+                command.args(["catch-up", "--payload", "100", "--count", &count.to_string()])
+            }
+        };
+        command.args(["--json", "--broker", &broker.url]);
         let output = shell::output(&mut command)?;
         let spent = broker.processor_time().zip(before).map(|(after, before)| after.saturating_sub(before));
         self.row(&output, spent).with_context(|| format!("murre bench printed {output:?}"))
@@ -48,6 +86,17 @@ impl Setting {
         let result: Value = serde_json::from_str(output)?;
         let count =
             |name: &str| result[name].as_f64().with_context(|| format!("a number {name:?} is missing"));
+        if let Load::CatchUp { .. } = self.load {
+            return Ok([
+                self.name.to_owned(),
+                format!("{:.0}", count("published_per_second")?),
+                format!("{:.0}", count("caught_up_per_second")?),
+                "0".to_owned(),
+                "-".to_owned(),
+                "-".to_owned(),
+                spent.map_or_else(|| "-".to_owned(), |spent| each(spent, result["caught_up"].as_f64())),
+            ]);
+        }
         let latency = |name: &str| {
             let micros = result["latency_us"][name].as_f64();
             micros.map_or_else(|| "-".to_owned(), |micros| format!("{micros:.0} µs"))

@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         let binary = binary::build(Profile::Release)?;
         for setting in wanted {
             // Each has a broker of its own, which nothing has warmed or filled.
-            let broker = Broker::start(&binary)?;
+            let broker = Broker::start(&binary, setting.needs())?;
             loads_table.add(setting.measure(&binary, &broker, request.quick)?);
         }
     }
