@@ -46,7 +46,7 @@ impl Broker {
     /// Starts a broker with a configuration file and its store, in a folder that outlives it.
     pub fn with_store(folder: &Path, file: &str) -> Self {
         std::fs::write(folder.join("murre.toml"), file).expect("a file in the broker's folder");
-        Self::run(Shell::of_this_program().command().arg("--data").arg("store"), folder, None)
+        Self::run(&mut Shell::of_this_program().command_with_store(), folder, None)
     }
 
     fn launch(settings: &[(&str, &str)], file: &str) -> Self {
@@ -169,6 +169,15 @@ impl Shell {
             Self::Serve => command(&["serve", "--bind", "127.0.0.1:0"]),
             Self::Embedded => clean(binary::embedded(), &["--bind", "127.0.0.1:0"]),
         }
+    }
+
+    fn command_with_store(self) -> Command {
+        let mut command = self.command();
+        match self {
+            Self::Serve => command.args(["--data", "store"]),
+            Self::Embedded => command.env(variable("store.path"), "store"),
+        };
+        command
     }
 }
 

@@ -20,6 +20,8 @@ mod retained_and_last_values;
 mod shared_subscriptions;
 #[path = "shutdown_is_graceful.rs"]
 mod shutdown_is_graceful;
+#[path = "stopped_in_order.rs"]
+mod stopped_in_order;
 #[path = "takeover.rs"]
 mod takeover;
 #[path = "wills_and_presence.rs"]

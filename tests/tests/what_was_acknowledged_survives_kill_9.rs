@@ -132,36 +132,6 @@ fn positions_never_go_back(broker: &Broker, newest: &mut HashMap<u64, u64>) {
 }
 
 #[test]
-fn a_broker_that_was_stopped_in_order_goes_on_where_it_was() {
-    let folder = tempfile::tempdir().unwrap();
-    let broker = Broker::with_store(folder.path(), KEEP_ALL);
-    let mut device = Client::connect(&broker);
-    device.publish_with("site/a", "kept", json!({ "retain": true }));
-    let position = device.publish("load/a", "1");
-    let mut client = Client::connect(&broker);
-    client.try_subscribe(1, "load/#", json!({}));
-    client.message();
-    let positions = client.expect(Kind::CaughtUp).positions();
-    device.publish("load/a", "2");
-    broker.terminate();
-    assert!(broker.wait().success());
-
-    let broker = Broker::with_store(folder.path(), KEEP_ALL);
-    let mut client = Client::open(&broker);
-    client.send(&Packet::connect(json!({})));
-    let connected = client.expect(Kind::Connected);
-    let epoch = connected.info("epoch").as_str().unwrap().to_owned();
-    assert_eq!(connected.info("durable").as_bool(), Some(true));
-    let answer = client.try_subscribe(1, "load/#", json!({ "from": { "after": positions, "epoch": epoch } }));
-    assert_eq!(answer.info("recovered").as_bool(), Some(true), "{answer:?}");
-    assert_eq!(client.message().text(), "2");
-    let kept = Client::connect(&broker).subscribe(1, "site/a");
-    assert_eq!((kept.len(), kept[0].text()), (1, "kept"));
-    let next = Client::connect(&broker).publish("load/a", "3");
-    assert!(next > position && next - position < 1 << 20, "offsets are not wasted: {position}, {next}");
-}
-
-#[test]
 fn a_store_that_another_broker_holds_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let _holder = Broker::with_store(folder.path(), KEEP_ALL);

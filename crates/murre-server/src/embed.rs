@@ -33,7 +33,7 @@
 //! - `h1_allow_half_closed` stays true, as it is by default: else a client that half-closes gets no answers.
 //! - `max_connections`, 25,000 for each worker by default, holds for the broker's clients too.
 //! - [`Broker::shut_down`] before the server stops, best as its `shutdown_signal`: else it waits for clients that
-//!   nobody has told, and then drops them.
+//!   nobody has told, and then drops them, and the next start finds the store as after a crash.
 //!
 //! Of the [`Config`] all holds but `server.bind`, `server.workers`, `server.handshake_timeout`, `server.echo` and
 //! `limits.accepts_per_turn`, which are the server's business here.
@@ -52,7 +52,7 @@ use std::{
     cell::{Cell, OnceCell},
     rc::Rc,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_http::StatusCode;
@@ -65,7 +65,7 @@ use actix_web::{
 use murre_core::{ids::WORKERS_MAX, session::SessionKind};
 
 use crate::{
-    ServeError,
+    ServeError, closing,
     config::Config,
     process::Process,
     shell::{
@@ -139,17 +139,29 @@ impl Broker {
     }
 
     /// Tells the clients that the broker goes away, and waits until all have received what was pending for them, or
-    /// until `server.shutdown_timeout` is over. New ones are answered 503. The server goes on with everything else.
+    /// until `server.shutdown_timeout` is over; then closes the store, if there is one, so that the next start goes on
+    /// where this one ended. New clients are answered 503, and one that is still there gets no more acknowledgements.
+    /// The server goes on with everything else.
     pub async fn shut_down(&self) {
         self.process.set_stopping();
         say_farewell(&self.process);
+        let timeout = self.process.config.server.shutdown_timeout;
+        let deadline = Instant::now() + timeout;
         let gone = async {
             while self.sessions() > 0 {
                 tokio::time::sleep(LOOK_INTERVAL).await;
             }
         };
         // whoever has not gone until then is dropped with the server
-        let _ = tokio::time::timeout(self.process.config.server.shutdown_timeout, gone).await;
+        let _ = tokio::time::timeout(timeout, gone).await;
+        let process = self.process.clone();
+        let closed = actix_rt::task::spawn_blocking(move || {
+            closing::settle(&process, deadline);
+            process.close_log();
+        });
+        if closed.await.is_err() {
+            tracing::error!("the store could not be closed in order");
+        }
     }
 }
 

@@ -12,11 +12,13 @@
 //! | `reading` | reads of the log for requests |
 //! | `process` | what all workers share |
 //! | `serve` | starting and stopping |
+//! | `closing` | what is done at the end |
 //! | `files` | how many files the process may have open |
 //! | [`moment`] | points in time as people write them |
 //! | `clock` | the only place where clocks are read |
 
 mod clock;
+mod closing;
 pub mod config;
 pub mod embed;
 mod files;

@@ -17,6 +17,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
+    closing,
     config::Config,
     files, http,
     process::Process,
@@ -265,7 +266,7 @@ fn wait_until_ready(process: &Process) {
     }
 }
 
-/// Tells the clients, waits until they have gone, then stops the server.
+/// Tells the clients, waits until they have gone and what they sent is done, then stops the server.
 fn shut_down(process: &Process, server: &ServerHandle, timeout: Duration) {
     process.set_stopping();
     process.on_all_workers(|| {
@@ -277,5 +278,6 @@ fn shut_down(process: &Process, server: &ServerHandle, timeout: Duration) {
     while process.sessions() > 0 && std::time::Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(5));
     }
+    closing::settle(process, deadline);
     drop(server.stop(false));
 }

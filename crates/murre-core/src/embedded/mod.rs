@@ -142,12 +142,17 @@ impl Embedded {
         }
     }
 
+    /// Whether anything is on its way into the log.
+    pub fn is_logging(&self) -> bool {
+        !self.logging.is_idle()
+    }
+
     /// What it holds.
     pub fn holdings(&self) -> Holdings {
         Holdings {
             interests: self.interest.len(),
             snapshots: self.snapshots.len() + self.histories.len(),
-            logging: !self.logging.is_idle(),
+            logging: self.is_logging(),
             clients: self.shards.iter().map(|shard| shard.clients.len()).sum(),
             topics: self.shards.iter().map(|shard| shard.topics.len()).sum(),
         }

@@ -216,6 +216,13 @@ impl Local {
         self.0.borrow_mut().woken = woken;
     }
 
+    /// The same; then whether nothing is under way, here or with the log.
+    pub(crate) fn finish_and_is_idle(&self) -> bool {
+        self.finish();
+        let runtime = self.0.borrow();
+        !runtime.worker.has_work() && !runtime.wants.again && !runtime.worker.engine().is_logging()
+    }
+
     /// Hands on and sends what has come together, if it is much.
     pub(super) fn finish_if_full(&self) {
         if self.0.borrow().worker.pending_bytes() >= PENDING_BYTES_MAX {
