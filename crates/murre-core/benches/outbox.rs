@@ -77,7 +77,7 @@ fn make_room(criterion: &mut Criterion, codec: Codec) {
             bencher.iter_batched(
                 || full(codec).0,
                 |(mut pool, mut outbox)| {
-                    black_box(outbox.make_room(&mut pool, OUTBOX_BYTES_MAX / 4 * 3, &|_| rule));
+                    black_box(outbox.make_room(&mut pool, OUTBOX_BYTES_MAX / 4 * 3, &|_, _| rule));
                     (pool, outbox)
                 },
                 BatchSize::PerIteration,

@@ -92,12 +92,14 @@ pub struct Outbox {
     waiting: usize,
     /// Bytes of packets in blocks that the shell has taken and not sent yet.
     taken: usize,
+    /// Bytes of packets that the shell has taken in all.
+    gone: u64,
 }
 
 impl Outbox {
     /// An empty outbox for packets in `codec`.
     pub fn new(codec: Codec) -> Self {
-        Self { codec, blocks: VecDeque::new(), waiting: 0, taken: 0 }
+        Self { codec, blocks: VecDeque::new(), waiting: 0, taken: 0, gone: 0 }
     }
 
     /// The encoding of its packets.
@@ -115,6 +117,12 @@ impl Outbox {
     #[inline]
     pub fn len(&self) -> usize {
         self.waiting + self.taken
+    }
+
+    /// The place behind the last packet. Places rise with each packet; where packets were dropped, those that come
+    /// later have smaller places than they had else, and those in front keep theirs.
+    pub fn end(&self) -> u64 {
+        self.gone + self.waiting as u64
     }
 
     /// Whether nothing waits, neither here nor with the shell.
@@ -183,6 +191,7 @@ impl Outbox {
         let block = self.blocks.pop_front()?;
         self.waiting -= block.len();
         self.taken += block.len();
+        self.gone += block.len() as u64;
         Some(block)
     }
 

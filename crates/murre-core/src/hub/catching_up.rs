@@ -32,7 +32,6 @@ impl Hub {
         let workers_left = workers.fold(0, |set, worker| set | worker.bit());
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         subscription.live = if replay == Replay::Live { all_shards } else { 0 };
-        subscription.history_waits |= replay.is_history();
         if replay != Replay::Live
             && let Some(window) = &mut subscription.ack
         {
@@ -142,7 +141,11 @@ impl Hub {
         let Some(key) = self.session_of(place) else { return };
         let history = self.catch_up(place).is_some_and(|catch_up| catch_up.replay.is_history());
         let sent = self.deliver_slice(place, &values, |entry| history || entry.retain, out);
+        let outbox_end = self.slot(key).map_or(0, |slot| slot.outbox.end());
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
+        if history && sent > 0 {
+            subscription.history_end = outbox_end;
+        }
         let Stage::CatchingUp(catch_up) = &mut subscription.stage else { return };
         catch_up.count += sent;
         for position in &finished {
@@ -246,16 +249,6 @@ impl Hub {
             if slot.session.snapshot == Some(id) {
                 slot.session.snapshot = None;
                 self.go_on_catching_up(key, out);
-            }
-        }
-    }
-
-    /// All that waited for a session went out, history too.
-    pub(super) fn history_went_out(&mut self, key: SessionKey) {
-        let Some(slot) = self.sessions.get(key.slot as usize).filter(|slot| slot.key == key) else { return };
-        for (_, place) in &slot.session.subscriptions {
-            if let Some(subscription) = self.subscriptions.get_mut(*place as usize) {
-                subscription.history_waits &= matches!(subscription.stage, Stage::CatchingUp(_));
             }
         }
     }

@@ -82,10 +82,6 @@ impl Hub {
         if slot.outbox.len() > outbox_max / 2 {
             return;
         }
-        if slot.outbox.is_empty() {
-            self.history_went_out(key);
-        }
-        let Some(slot) = self.slot_mut(key) else { return };
         let (owes_notice, in_group) = (slot.owes_notice, slot.in_group);
         if owes_notice {
             self.tell_dropped(key, out);

@@ -17,18 +17,20 @@ impl Hub {
         let Self { sessions, subscriptions, pool, .. } = self;
         let Some(slot) = sessions.get_mut(key.slot as usize) else { return false };
         let session = &slot.session;
-        let rules =
-            |sub: u64| match session.subscription(sub).and_then(|place| subscriptions.get(place as usize)) {
+        let rules = |sub: u64, place: u64| {
+            let subscription = session.subscription(sub).and_then(|place| subscriptions.get(place as usize));
+            match subscription {
                 Some(subscription)
                     if subscription.ack.is_some()
-                        || subscription.history_waits
+                        || place < subscription.history_end
                         || subscription.on_slow == OnSlow::Disconnect =>
                 {
                     None
                 }
                 Some(subscription) => Some(subscription.on_slow),
                 None => Some(OnSlow::DropOldest),
-            };
+            }
+        };
         let dropped = slot.outbox.make_room(pool, target, &rules);
         let fits = slot.outbox.fits(wanted, max);
         // looking again for each message would cost everyone else

@@ -57,7 +57,7 @@ impl<'a> Wish<'a> {
             live: 0,
             stage: Stage::Announced { replay: self.replay.clone().unwrap_or(begin), answers: 1 },
             dropped: 0,
-            history_waits: false,
+            history_end: 0,
         }
     }
 

@@ -11,16 +11,26 @@ use super::{Block, Outbox, Pool};
 /// How many messages were left out, by subscription.
 pub type Dropped = HashMap<u64, u64>;
 
-/// The rule of each subscription; none where its messages must not be dropped (`ack`, or no such subscription).
+/// The rule of each message; none where it must not be dropped (`ack`, history).
 pub trait SlowRules {
-    /// The rule of subscription `sub`.
-    fn rule(&self, sub: u64) -> Option<OnSlow>;
+    /// The rule of subscription `sub` for a message at a place, as [`Outbox::end`] gave it before the message came.
+    fn rule(&self, sub: u64, place: u64) -> Option<OnSlow>;
 }
 
-impl<F: Fn(u64) -> Option<OnSlow>> SlowRules for F {
-    fn rule(&self, sub: u64) -> Option<OnSlow> {
-        self(sub)
+impl<F: Fn(u64, u64) -> Option<OnSlow>> SlowRules for F {
+    fn rule(&self, sub: u64, place: u64) -> Option<OnSlow> {
+        self(sub, place)
     }
+}
+
+/// A live message among the packets.
+struct Live {
+    sub: u64,
+    /// Counted over all packets.
+    number: usize,
+    /// See [`Outbox::end`].
+    place: u64,
+    len: usize,
 }
 
 impl Outbox {
@@ -31,65 +41,63 @@ impl Outbox {
         let mut dropped = Dropped::new();
         let superseded = self.superseded(rules);
         if !superseded.is_empty() {
-            self.retain(pool, &mut dropped, |_, at, _| !superseded.contains(&at));
+            self.retain(pool, &mut dropped, |live| !superseded.contains(&live.number));
         }
         if self.len() > target {
             let mut excess = self.len() - target;
-            self.retain(pool, &mut dropped, |sub, _, len| {
-                if excess == 0 || rules.rule(sub).is_none() {
+            self.retain(pool, &mut dropped, |live| {
+                if excess == 0 || rules.rule(live.sub, live.place).is_none() {
                     return true;
                 }
-                excess = excess.saturating_sub(len);
+                excess = excess.saturating_sub(live.len);
                 false
             });
         }
         dropped
     }
 
-    /// The places, counted over all packets, of messages that a newer one of the same topic and subscription
+    /// The numbers, counted over all packets, of messages that a newer one of the same topic and subscription
     /// makes needless.
     fn superseded(&self, rules: &impl SlowRules) -> HashSet<usize> {
         let codec = self.codec;
         let mut newest: HashMap<(u64, &[u8]), usize> = HashMap::new();
         let mut superseded = HashSet::new();
-        let mut at = 0;
+        let (mut at, mut place) = (0, self.gone);
         for block in &self.blocks {
             let mut rest = block.packets();
             while let Some((packet, behind)) = codec.split_packet(rest) {
                 if let Some(peek) = codec.peek_message(packet).filter(|peek| !peek.retain)
-                    && rules.rule(peek.sub) == Some(OnSlow::Conflate)
+                    && rules.rule(peek.sub, place) == Some(OnSlow::Conflate)
                     && let Some(older) = newest.insert((peek.sub, peek.topic), at)
                 {
                     superseded.insert(older);
                 }
                 at += 1;
+                place += packet.len() as u64;
                 rest = behind;
             }
         }
         superseded
     }
 
-    /// Keeps the packets that are no live messages, and of those the ones that `keep(sub, place, length)` wants.
-    fn retain(
-        &mut self,
-        pool: &mut Pool,
-        dropped: &mut Dropped,
-        mut keep: impl FnMut(u64, usize, usize) -> bool,
-    ) {
+    /// Keeps the packets that are no live messages, and of those the ones that `keep` wants.
+    fn retain(&mut self, pool: &mut Pool, dropped: &mut Dropped, mut keep: impl FnMut(Live) -> bool) {
         let codec = self.codec;
         let blocks = std::mem::take(&mut self.blocks);
         self.waiting = 0;
-        let mut at = 0;
+        let (mut number, mut place) = (0, self.gone);
         for block in blocks {
             let mut rest = block.packets();
             while let Some((packet, behind)) = codec.split_packet(rest) {
-                match codec.peek_message(packet).filter(|peek| !peek.retain) {
-                    Some(peek) if !keep(peek.sub, at, packet.len()) => {
-                        *dropped.entry(peek.sub).or_default() += 1
+                let (live, len) = (codec.peek_message(packet).filter(|peek| !peek.retain), packet.len());
+                match live.map(|peek| peek.sub) {
+                    Some(sub) if !keep(Live { sub, number, place, len }) => {
+                        *dropped.entry(sub).or_default() += 1
                     }
                     _ => self.copy(pool, packet),
                 }
-                at += 1;
+                number += 1;
+                place += len as u64;
                 rest = behind;
             }
             pool.give_back(block);
@@ -158,12 +166,27 @@ mod tests {
         push(&mut outbox, &mut pool, 1, "a", 1, true);
         (2..=100).for_each(|offset| push(&mut outbox, &mut pool, 1, "a", offset, false));
         let half = outbox.len() / 2;
-        let dropped = outbox.make_room(&mut pool, half, &|_| Some(OnSlow::DropOldest));
+        let dropped = outbox.make_room(&mut pool, half, &|_, _| Some(OnSlow::DropOldest));
         let left = offsets(&outbox);
         assert_eq!(left[0], (1, 1), "the kept value is still first");
         assert_eq!(left.last(), Some(&(1, 100)), "the newest is still last");
         assert_eq!(dropped[&1] as usize + left.len(), 100);
         assert!(outbox.len() <= half);
+    }
+
+    #[test]
+    fn what_stands_in_front_of_a_place_can_be_kept_whatever_has_gone_out() {
+        let (mut pool, mut outbox) = (Pool::new(4), Outbox::new(Codec::MessagePack));
+        (1..=300).for_each(|offset| push(&mut outbox, &mut pool, 1, "a", offset, false));
+        let history_end = outbox.end();
+        (301..=600).for_each(|offset| push(&mut outbox, &mut pool, 1, "a", offset, false));
+        let block = outbox.take().unwrap();
+        outbox.sent(&mut pool, block);
+        let before = offsets(&outbox);
+        outbox.make_room(&mut pool, 0, &|_, place| (place >= history_end).then_some(OnSlow::DropOldest));
+        assert!(before[0].1 > 1 && before[0].1 < 300, "a part of the history has gone out");
+        assert_eq!(offsets(&outbox).last(), Some(&(1, 300)));
+        assert_eq!(offsets(&outbox)[..], before[..offsets(&outbox).len()]);
     }
 
     #[test]
@@ -173,7 +196,7 @@ mod tests {
             for offset in 1..=100 {
                 push(&mut outbox, &mut pool, 1, if offset % 2 == 0 { "a" } else { "b" }, offset, false);
             }
-            let dropped = outbox.make_room(&mut pool, 1000, &|_| Some(OnSlow::Conflate));
+            let dropped = outbox.make_room(&mut pool, 1000, &|_, _| Some(OnSlow::Conflate));
             assert_eq!((offsets(&outbox), dropped[&1]), (vec![(1, 99), (1, 100)], 98));
         }
     }
@@ -182,7 +205,7 @@ mod tests {
     fn what_must_not_be_dropped_stays_even_if_there_is_no_room() {
         let (mut pool, mut outbox) = (Pool::new(4), Outbox::new(Codec::MessagePack));
         (1..=50).for_each(|offset| push(&mut outbox, &mut pool, 1 + offset % 2, "a", offset, false));
-        outbox.make_room(&mut pool, 0, &|sub| (sub == 2).then_some(OnSlow::DropOldest));
+        outbox.make_room(&mut pool, 0, &|sub, _| (sub == 2).then_some(OnSlow::DropOldest));
         assert!(offsets(&outbox).iter().all(|(sub, _)| *sub == 1));
         assert_eq!(offsets(&outbox).len(), 25);
     }
@@ -203,7 +226,7 @@ mod tests {
                             outbox.sent(&mut pool, block);
                         }
                         let target = outbox.len() / 2;
-                        outbox.make_room(&mut pool, target, &|sub| (sub > 0).then_some(OnSlow::Conflate));
+                        outbox.make_room(&mut pool, target, &|sub, _| (sub > 0).then_some(OnSlow::Conflate));
                     }
                 }
                 let held: usize = outbox.blocks().iter().chain(&taken).map(Block::len).sum();

@@ -118,8 +118,8 @@ pub struct Subscription {
     pub stage: Stage,
     /// Messages left out and not told yet.
     pub dropped: u64,
-    /// Whether history may wait in the outbox, which no rule for slow clients leaves out.
-    pub history_waits: bool,
+    /// The place in the outbox up to which there may be history, which no rule for slow clients leaves out.
+    pub history_end: u64,
 }
 
 /// What stands between SUBSCRIBE and live.

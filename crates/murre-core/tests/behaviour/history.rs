@@ -199,6 +199,27 @@ fn a_slow_reader_of_history_costs_no_more_than_its_outbox() {
 }
 
 #[test]
+fn live_messages_behind_a_history_fall_to_the_rule_for_slow_clients_and_history_does_not() {
+    for on_slow in [OnSlow::DropOldest, OnSlow::Conflate] {
+        let rules = KeepRules::new(vec![rule("#")]);
+        let broker = Broker::with_rules(2, 1, |limits| limits.outbox_max = 256 * 1024, rules);
+        let texts: Vec<String> = (0..1100).map(|n| format!("{n} {}", "x".repeat(1000))).collect();
+        broker.publish_all(texts[..100].iter().map(|text| ("a", text.as_str())));
+        let client = broker.connect_on(1, "c");
+        client.stall();
+        let options = SubscribeOptions { on_slow: Some(on_slow), ..from(From::LastN(100)) };
+        client.send(&subscribing(7, "a", options));
+        broker.settle();
+        broker.publish_all(texts[100..].iter().map(|text| ("a", text.as_str())));
+        client.resume();
+        let got = client.texts(7);
+        assert_eq!(got[..100], texts[..100], "{on_slow:?}");
+        assert_eq!(got.last(), texts.last(), "{on_slow:?}: the oldest go, and the newest comes");
+        assert_eq!(client.dropped(7) as usize + got.len(), texts.len());
+    }
+}
+
+#[test]
 fn an_unsubscribe_ends_a_history_wherever_it_is() {
     for seed in 0..40 {
         let broker = broker(3, seed);
