@@ -17,7 +17,7 @@ Exit codes:
   124  the time given by --timeout was over
 
 Environment:
-  MURRE_BROKER            the broker of pub, sub, topics, export, import and bench
+  MURRE_BROKER            the broker of pub, sub, topics, export, import, backup and bench
   MURRE__SECTION__KEY     a setting of serve, such as MURRE__SERVER__BIND
   NO_COLOR                no colours";
 
@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Export(commands::export::Args),
     /// Put messages in that are lines of JSON.
     Import(commands::import::Args),
+    /// Have a running broker copy its store.
+    Backup(commands::backup::Args),
     /// Look at a store that no broker has open.
     Store(commands::store::Args),
     /// Show or check the broker's configuration.

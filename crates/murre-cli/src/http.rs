@@ -46,6 +46,17 @@ impl Http {
         Ok(BufReader::with_capacity(256 * 1024, response.into_body().into_reader()))
     }
 
+    /// Posts nothing to a path with its query, and gives the answer's JSON.
+    ///
+    /// # Errors
+    /// There is no broker, or it refuses.
+    pub(crate) fn post<T: for<'de> Deserialize<'de>>(&self, path: &str) -> Result<T, Failure> {
+        let mut response = self.answered(self.agent.post(format!("{}{path}", self.base)).send_empty())?;
+        let text = response.body_mut().read_to_string().map_err(Failure::failed)?;
+        serde_json::from_str(&text)
+            .map_err(|error| Failure::Failed(format!("the answer makes no sense: {error}")))
+    }
+
     fn answered(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, Failure> {
         let mut response =
             answer.map_err(|error| Failure::Unreachable(format!("no answer from {}: {error}", self.base)))?;

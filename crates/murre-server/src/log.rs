@@ -7,7 +7,7 @@ use murre_core::{
     log::{KeepRules, Log, LogCommand, LogEvent, MemoryLog, Start},
     placement::SHARDS_DEFAULT,
 };
-use murre_store::{Opened, Options, Stats, Store, StoreError, WhenFull};
+use murre_store::{Copier, Opened, Options, Stats, Store, StoreError, WhenFull};
 use parking_lot::Mutex;
 
 use crate::{
@@ -94,6 +94,14 @@ impl AnyLog {
         match self {
             Self::Memory(_) => None,
             Self::Disk(store) => Some(store.stats()),
+        }
+    }
+
+    /// What copies the store, where there is one.
+    pub(crate) fn copier(&self) -> Option<Copier> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Disk(store) => Some(store.copier()),
         }
     }
 

@@ -26,6 +26,7 @@ use murre_core::{
     worker::Worker,
 };
 use murre_protocol::TopicFilter;
+use murre_store::Copier;
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
@@ -54,6 +55,8 @@ pub(crate) struct Process {
     /// None once it is closed.
     log: RwLock<Option<AnyLog>>,
     pub(crate) readers: Readers,
+    /// Whether a backup is being written.
+    pub(crate) backing_up: AtomicBool,
     /// By shard: the greatest offset that was used; empty without a store, where nobody asks.
     used: Arc<[AtomicU64]>,
     /// What the log held of the shards whose workers have not started.
@@ -100,6 +103,7 @@ impl Process {
             rules,
             log: RwLock::new(Some(log)),
             readers: Readers::default(),
+            backing_up: AtomicBool::new(false),
             used: kept.iter().map(|shard| AtomicU64::new(shard.used)).collect(),
             starts: Mutex::new((0..).zip(kept).collect()),
             stopping: AtomicBool::new(false),
@@ -134,6 +138,11 @@ impl Process {
         if let Some(log) = self.log.read().as_ref() {
             log.send(command);
         }
+    }
+
+    /// What copies the store, where there is one.
+    pub(crate) fn copier(&self) -> Option<Copier> {
+        self.log.read().as_ref().and_then(AnyLog::copier)
     }
 
     /// Ends the log in order. Nothing may be published any more.

@@ -1,6 +1,6 @@
 //! A copy of a store, while it is in use.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use fjall::{OwnedWriteBatch as WriteBatch, PersistMode, Readable, Snapshot};
 
@@ -26,6 +26,21 @@ pub struct Backup {
     pub entries: u64,
     /// Bytes of keys and values.
     pub bytes: u64,
+}
+
+/// Makes copies of a store; from [`Store::copier`](crate::Store::copier).
+pub struct Copier {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Copier {
+    /// See [`Store::backup`](crate::Store::backup).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn copy(&self, target: impl AsRef<Path>) -> Result<Backup, StoreError> {
+        backup(&self.shared, target.as_ref())
+    }
 }
 
 /// Copies all that was committed when it began.

@@ -25,7 +25,7 @@
 //! | `inbox`, `shared` | the queues, and what the threads share |
 
 pub use archive::{Archive, Archived, Damage};
-pub use backup::Backup;
+pub use backup::{Backup, Copier};
 pub use check::{Report, RuleReport, TopicReport};
 pub use error::StoreError;
 pub use import::{Import, ImportError};

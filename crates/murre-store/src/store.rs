@@ -10,7 +10,7 @@ use murre_core::{
 use parking_lot::Mutex;
 
 use crate::{
-    backup::{Backup, backup},
+    backup::{Backup, Copier, backup},
     error::StoreError,
     inbox::Inbox,
     journal::JournalDamage,
@@ -134,6 +134,11 @@ impl Store {
     /// Where the directory isn't empty, or reading or writing failed; what was written then is no store.
     pub fn backup(&self, target: impl AsRef<Path>) -> Result<Backup, StoreError> {
         backup(&self.shared, target.as_ref())
+    }
+
+    /// What makes such copies, for a thread of its own: it outlives a store that is closed meanwhile.
+    pub fn copier(&self) -> Copier {
+        Copier { shared: self.shared.clone() }
     }
 
     /// Names the run of positions.

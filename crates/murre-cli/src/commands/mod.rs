@@ -1,5 +1,6 @@
 //! What each command does, a file each, with its flags.
 
+pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -29,6 +30,7 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Topics(args) => block_on(topics::run(args)),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),
+        Command::Backup(args) => backup::run(&args),
         Command::Store(args) => store::run(args),
         Command::Config(args) => config::run(args),
         Command::Bench(args) => block_on(bench::run(args)),

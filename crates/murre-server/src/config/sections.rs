@@ -105,6 +105,8 @@ pub struct Keep {
 pub struct Store {
     /// The folder; none: in memory.
     pub path: Option<PathBuf>,
+    /// The folder that backups are written into, each into one of its own there; none: they are refused.
+    pub backups: Option<PathBuf>,
     /// When what was written is synced to the disk.
     #[serde(deserialize_with = "human::sync")]
     pub sync: SyncMode,
@@ -131,6 +133,7 @@ impl Default for Store {
     fn default() -> Self {
         Self {
             path: None,
+            backups: None,
             sync: SyncMode::default(),
             sync_interval: Duration::from_secs(1),
             bytes_max: None,

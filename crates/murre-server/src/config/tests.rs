@@ -167,6 +167,10 @@ fn a_value_out_of_range_is_refused() {
         complaint("[server]\norigins = ['dashboard.example']").contains("\"dashboard.example\" is no origin")
     );
     assert!(complaint("[store]\npath = ''").contains("expected a folder"));
+    assert!(complaint("[store]\nbackups = ''").contains("expected a folder"));
+    assert!(
+        complaint("[store]\npath = 'a'\nbackups = 'a'").contains("another folder than that of the store")
+    );
 }
 
 #[test]
@@ -209,6 +213,7 @@ fn the_example_file_says_every_key_with_its_default() {
     assert_eq!(missing, BTreeSet::new());
     // The keys without a default are shown with an example.
     assert!(loaded.config.store.path.take().is_some());
+    assert!(loaded.config.store.backups.take().is_some());
     assert!(loaded.config.store.bytes_max.take().is_some());
     assert_eq!(loaded.config, Config::default());
 }

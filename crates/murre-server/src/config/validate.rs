@@ -1,6 +1,6 @@
 //! Ranges, and what has to fit together.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use murre_protocol::TopicFilter;
 
@@ -98,13 +98,19 @@ impl Check<'_> {
             self.within("store.bytes_max", bytes, 64 * MIB..=usize::MAX >> 1, show_size)?;
         }
         self.within("store.queue_max", store.queue_max, MIB..=64 * GIB, show_size)?;
-        match &store.path {
-            Some(path) if path.as_os_str().is_empty() => Err(self.refuse(
-                "store.path",
-                "expected a folder, or no such key to keep everything in memory".to_owned(),
-            )),
-            _ => Ok(()),
+        let is_empty = |path: &Option<PathBuf>| path.as_ref().is_some_and(|path| path.as_os_str().is_empty());
+        if is_empty(&store.path) {
+            let expected = "expected a folder, or no such key to keep everything in memory";
+            return Err(self.refuse("store.path", expected.to_owned()));
         }
+        if is_empty(&store.backups) {
+            return Err(self.refuse("store.backups", "expected a folder, or no such key for none".to_owned()));
+        }
+        if store.backups.is_some() && store.backups == store.path {
+            let expected = "expected another folder than that of the store (store.path)";
+            return Err(self.refuse("store.backups", expected.to_owned()));
+        }
+        Ok(())
     }
 
     fn keep(&self, config: &Config) -> Result<(), ConfigError> {
