@@ -39,6 +39,14 @@ pub enum ConfigError {
         /// Where it was found.
         origin: Origin,
     },
+    /// The name of the list of rules with something else than rules in it.
+    #[error("{origin}: keep is a list of rules; {hint}")]
+    NotAList {
+        /// Where it was found.
+        origin: Origin,
+        /// How rules are written there.
+        hint: String,
+    },
     /// A key that there is not.
     #[error("{origin}: unknown key {key}; {hint}")]
     UnknownKey {

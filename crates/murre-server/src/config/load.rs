@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use config::{ConfigError as LayerError, File, FileFormat, Map, Source, Value, ValueKind};
 
-use super::{Config, ConfigError, Origin, Sources, sources::VARIABLE_PREFIX, suggest, validate};
+use super::{Config, ConfigError, Origin, Sources, rules, sources::VARIABLE_PREFIX, suggest, validate};
 
 /// A configuration together with where each setting comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +71,9 @@ struct Layered(BTreeMap<String, (Value, Origin)>);
 impl Layered {
     fn add(&mut self, layer: Layer, known: &[&str]) -> Result<(), ConfigError> {
         for (key, value, origin) in layer {
+            if rules::is_meant(&key) {
+                rules::check(&key, &value, &origin)?;
+            }
             if is_empty_section(&key, &value, known) {
                 continue;
             }
@@ -106,13 +109,12 @@ impl Layered {
         // Of an item in a list the error names the index too.
         let path = path.unwrap_or_default();
         let key = path.split('[').next().unwrap_or(path);
-        let (value, origin) = match self.0.get(key) {
-            Some((value, origin)) => (literal(value), origin.clone()),
-            None => ("?".to_owned(), Origin::Default),
+        let Some((value, origin)) = self.0.get(key) else {
+            let (key, value) = (key.to_owned(), "?".to_owned());
+            return ConfigError::Value { key, value, origin: Origin::Default, expected };
         };
-        // a rule is named by its place: there may be many
-        let key = if key == "keep" { path.replace(']', "].") } else { key.to_owned() };
-        ConfigError::Value { key, value, origin, expected }
+        let (key, value) = rules::at_path(value, path).unwrap_or_else(|| (key.to_owned(), value));
+        ConfigError::Value { key, value: literal(value), origin: origin.clone(), expected }
     }
 }
 
@@ -179,7 +181,8 @@ fn variable_layer(sources: &Sources) -> Layer {
     let set = sources.variables.iter().filter(|(_, value)| !value.trim().is_empty());
     set.map(|(name, value)| {
         let key = name.trim_start_matches(VARIABLE_PREFIX).to_lowercase().replace("__", ".");
-        (key, Value::from(value.as_str()), Origin::Variable(name.clone()))
+        let value = if key == rules::KEEP { rules::of_variable(value) } else { Value::from(value.as_str()) };
+        (key, value, Origin::Variable(name.clone()))
     })
     .collect()
 }
@@ -227,7 +230,7 @@ fn found(settings: &[Setting], key: &str) -> (String, Origin) {
 }
 
 /// The value as TOML writes it.
-fn literal(value: &Value) -> String {
+pub(super) fn literal(value: &Value) -> String {
     match &value.kind {
         // JSON's strings are TOML's basic strings.
         ValueKind::String(text) => serde_json::Value::from(text.as_str()).to_string(),
@@ -235,8 +238,9 @@ fn literal(value: &Value) -> String {
             format!("[{}]", items.iter().map(literal).collect::<Vec<_>>().join(", "))
         }
         ValueKind::Table(keys) => {
-            let pairs: Vec<String> =
+            let mut pairs: Vec<String> =
                 keys.iter().map(|(key, value)| format!("{key} = {}", literal(value))).collect();
+            pairs.sort();
             format!("{{ {} }}", pairs.join(", "))
         }
         _ => value.to_string(),

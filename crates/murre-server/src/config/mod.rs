@@ -20,6 +20,7 @@
 //! | `sections` | [`Config`] and its sections, with defaults |
 //! | `human` | durations and sizes as people write them |
 //! | `keep` | the keep rules, as the core has them |
+//! | `rules` | `[[keep]]` in the layers: the one key that is a list of tables |
 //! | `sources` | [`Sources`]: where settings are looked for; [`Origin`]: where one was found |
 //! | `load` | laying one source over the other: [`Config::load`], [`Loaded`], [`Setting`] |
 //! | `validate` | ranges, and what has to fit together |
@@ -30,6 +31,7 @@ mod error;
 mod human;
 mod keep;
 mod load;
+mod rules;
 mod sections;
 mod sources;
 mod suggest;

@@ -29,7 +29,8 @@ fn nearest_section<'a>(unknown: &str, sections: &[&'a str]) -> Option<&'a str> {
     sections.iter().copied().find(near)
 }
 
-fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+/// The one of `known` that is most like `unknown`, if any is like it at all.
+pub(super) fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
         .map(|key| (likeness(unknown, key), *key))

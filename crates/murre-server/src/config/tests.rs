@@ -248,22 +248,74 @@ fn keep_rules_are_tables_in_the_file_and_stay_in_their_order() {
     assert_eq!((second.filter.as_str(), second.last, second.bytes), ("#", None, Some(1 << 20)));
 }
 
+/// A file whose third rule has `keys` and whose first two are in order.
+fn third_rule(keys: &str) -> String {
+    format!("[[keep]]\nfilter = 'a'\n[[keep]]\nfilter = 'b'\n[[keep]]\n{keys}")
+}
+
 #[test]
-fn a_wrong_keep_rule_is_named_by_its_place_and_key() {
-    let second = |rule: &str| complaint(&format!("[[keep]]\nfilter = 'a'\n[[keep]]\n{rule}"));
-    for (rule, expected) in [
-        ("filter = 'a/#/b'", "keep[1].filter"),
-        ("filter = 'a'\nlast = 0", "keep[1].last"),
-        ("filter = 'a'\nage = '1ms'", "keep[1].age"),
-        ("filter = 'a'\nbytes = '1 B'", "keep[1].bytes"),
-        ("filter = 'a'\ndurable = true", "keep[1].durable"),
-        ("filter = 'a'\nlast = 'many'", "keep[1].last"),
-        ("filter = 'a'\nlats = 5", "lats"),
-        ("last = 5", "filter"),
-    ] {
-        let said = second(rule);
-        assert!(said.contains(expected), "{rule}: {said}");
+fn what_is_wrong_with_a_rule_is_named_by_its_place_and_key() {
+    let complaint = |keys: &str| complaint(&third_rule(keys));
+    assert_eq!(
+        complaint("filter = 'a/#/b'"),
+        "keep[2].filter = \"a/#/b\" (FILE): the wildcard '#' at byte 2 has to be the last level; expected a filter, \
+         such as site/+/temp or site/#"
+    );
+    assert_eq!(
+        complaint("filter = 'c'\nage = '10 parsecs'"),
+        "keep[2].age = \"10 parsecs\" (FILE): expected a duration with its unit, such as 500ms, 10s, 5m or 1h30m"
+    );
+    assert!(complaint("filter = 'c'\nbytes = 9").starts_with("keep[2].bytes = 9 (FILE): expected a size"));
+    let last = complaint("filter = 'c'\nlast = -9");
+    assert!(last.starts_with("keep[2].last = -9 (FILE): expected a whole number"), "{last}");
+    assert!(complaint("filter = 'c'\nlast = 0").starts_with("keep[2].last = 0 (FILE): expected at least 1"));
+    assert!(complaint("filter = 'c'\nage = '1ms'").ends_with("(FILE): expected at least 1s"));
+    assert!(complaint("filter = 'c'\nbytes = '1 B'").ends_with("(FILE): expected at least 1 KiB"));
+    assert!(complaint("filter = 'c'\ndurable = 1").ends_with("(FILE): expected true or false"));
+    let shared = complaint("filter = '$share/g/c'");
+    assert!(shared.starts_with("keep[2].filter = \"$share/g/c\" (FILE): messages"), "{shared}");
+    assert!(complaint("filter = 'b'").starts_with("keep[2].filter = \"b\" (FILE): keep[1] matches all"));
+    assert_eq!(
+        complaint("last = 5"),
+        "keep[2] = { last = 5 } (FILE): expected a filter, such as filter = \"site/#\""
+    );
+}
+
+#[test]
+fn an_unknown_key_of_a_rule_is_answered_with_the_nearest_known_one() {
+    assert_eq!(
+        complaint(&third_rule("filter = 'c'\nlats = 5")),
+        "FILE: unknown key keep[2].lats; did you mean last?"
+    );
+    assert_eq!(
+        complaint(&third_rule("filter = 'c'\nqqqqqqqqqqqq = 5")),
+        "FILE: unknown key keep[2].qqqqqqqqqqqq; a rule has filter, last, age, bytes, durable"
+    );
+    assert_eq!(complaint("[[kepe]]\nfilter = 'c'"), "FILE: unknown key kepe; did you mean keep?");
+}
+
+#[test]
+fn rules_are_a_list_wherever_they_are_written() {
+    let in_a_file = "FILE: keep is a list of rules; write [[keep]] before each rule, and its keys below it";
+    for text in ["[keep]\nfilter = 'a'", "[keep]", "keep = 5", "keep = ['a']"] {
+        assert_eq!(complaint(text), in_a_file, "{text}");
     }
+    for (name, value) in [("MURRE__KEEP", "site/#"), ("MURRE__KEEP", "[\n"), ("MURRE__KEEP__FILTER", "a")] {
+        let complaint = Config::load(&Sources::none().variable(name, value)).unwrap_err().to_string();
+        assert!(complaint.contains("MURRE__KEEP='[{ filter = \"site/#\", last = 100 }]'"), "{complaint}");
+    }
+}
+
+#[test]
+fn the_rules_in_force_are_those_of_one_source() {
+    let (_folder, path) = file(&third_rule("filter = 'c'"));
+    let sources = Sources::none().file(&path).variable("MURRE__KEEP", "[{ filter = 'x', last = 7 }]");
+
+    let loaded = Config::load(&sources).unwrap();
+
+    let rules: Vec<_> = loaded.config.keep.iter().map(|rule| (rule.filter.as_str(), rule.last)).collect();
+    assert_eq!(rules, [("x", Some(7))]);
+    assert_eq!(loaded.origin("keep"), &Origin::Variable("MURRE__KEEP".into()));
 }
 
 #[test]

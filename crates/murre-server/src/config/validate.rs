@@ -2,11 +2,10 @@
 
 use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
-use murre_protocol::TopicFilter;
-
 use super::{
     Config, ConfigError, Origin,
     human::{show_duration, show_size},
+    keep, rules,
 };
 
 const KIB: usize = 1024;
@@ -117,10 +116,11 @@ impl Check<'_> {
         for (place, rule) in config.keep.iter().enumerate() {
             let refuse = |key: &str, value: String, expected: String| {
                 let (_, origin) = (self.found)("keep");
-                Err(ConfigError::Value { key: format!("keep[{place}].{key}"), value, origin, expected })
+                Err(ConfigError::Value { key: rules::path(place, key), value, origin, expected })
             };
-            if let Err(why) = TopicFilter::parse(rule.filter.as_str()) {
-                return refuse("filter", format!("{:?}", rule.filter), why.to_string());
+            let before = config.keep.get(..place).unwrap_or_default();
+            if let Err(expected) = keep::check_filter(&rule.filter, before) {
+                return refuse("filter", format!("{:?}", rule.filter), expected);
             }
             if rule.last == Some(0) {
                 return refuse("last", "0".into(), "expected at least 1, or no such key".into());
