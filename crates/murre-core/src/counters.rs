@@ -101,4 +101,10 @@ counters! {
     damaged_reads: "counter",
     /// Histories that were sent whole.
     replays: "counter",
+    /// Sessions that are kept over disconnects, be their client there or not.
+    kept_sessions: "gauge",
+    /// Kept sessions that ended since their client didn't come back in time.
+    sessions_expired: "counter",
+    /// Messages that kept sessions had not acknowledged and that had to make room.
+    session_dropped: "counter",
 }

@@ -13,9 +13,10 @@ use murre_protocol::{ClientId, Code, Position, Timestamp, TopicFilter};
 use crate::{
     batch::{MessageBatch, PublishBatch},
     ids::{GroupId, SessionAddress, SessionKey, SnapshotId, WorkerId},
+    kept::{KeepInput, KeepReport, KeptAnswer, KeptRequest, Welcome},
     log::{LogCommand, LogEvent, Lost},
     now::{Now, Tick},
-    shard::Ended,
+    shard::{Claim, Ended},
 };
 
 /// What orders, keeps and spreads messages.
@@ -105,8 +106,8 @@ pub enum EngineInput {
     Connect {
         /// Which id.
         client: ClientId,
-        /// For whom.
-        session: SessionAddress,
+        /// For whom, and for how long its session is to be kept.
+        claim: Claim,
     },
     /// A session that had claimed a client id ended.
     Ended {
@@ -115,6 +116,19 @@ pub enum EngineInput {
         /// How.
         ended: Ended,
     },
+    /// A session that is kept over disconnects has something for its record.
+    Kept {
+        /// Whose.
+        client: ClientId,
+        /// Where the client is connected.
+        session: SessionAddress,
+        /// What.
+        request: KeptRequest,
+    },
+    /// The record of a client has something for the shards that keep messages for it.
+    Keep(KeepInput),
+    /// These shards have something for the record.
+    Report(KeepReport),
 }
 
 /// Steps of a snapshot; each `Open` and `Next` is answered by one slice.
@@ -146,6 +160,8 @@ pub enum HistoryFrom {
     Since(Timestamp),
     /// Behind these positions, by shard.
     After(Arc<[Position]>),
+    /// With what is kept for a session behind these positions, by shard.
+    Kept(Arc<[Position]>),
 }
 
 /// What the engine tells a hub.
@@ -173,8 +189,10 @@ pub enum HubInput {
     },
     /// A part of a snapshot.
     Slice(Slice),
-    /// The session has its client id.
-    Welcome(SessionKey),
+    /// The session has its client id, with what was kept for it.
+    Welcome(SessionKey, Welcome),
+    /// The record of a client with a kept session tells something.
+    Kept(SessionKey, KeptAnswer),
     /// The session has to let go of its client id.
     LetGo(SessionKey),
     /// Bytes that are no longer under way.

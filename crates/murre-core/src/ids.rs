@@ -49,3 +49,23 @@ pub struct SnapshotId {
 /// A shared subscription's group with its filter, by hash of `$share/<group>/<filter>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupId(pub u64);
+
+/// A session that is kept over disconnects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeptSessionId {
+    /// The shard that has the client's record.
+    pub shard: u8,
+    /// Counts the sessions that it has kept.
+    pub number: u64,
+}
+
+/// A subscription of a session that is kept over disconnects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeptId {
+    /// The session.
+    pub session: KeptSessionId,
+    /// The client's number.
+    pub sub: u64,
+    /// Counts what the session has subscribed to: the client may use its own numbers again.
+    pub number: u64,
+}

@@ -14,6 +14,7 @@
 //! | [`snapshot`] | last values on their way to one subscription | a cursor |
 //! | [`log`] | the boundary to what keeps messages | |
 //! | [`groups`] | shared subscriptions, as the engine sees them | |
+//! | [`kept`] | sessions that outlive their connection, as all parts speak of them | |
 //! | [`outbox`] | the bounded bytes pending for a session | blocks of the worker's pool |
 //! | [`batch`] | what crosses between parts | |
 //! | [`index`] | filters by level | |
@@ -34,6 +35,7 @@ pub mod groups;
 pub mod hub;
 pub mod ids;
 pub mod index;
+pub mod kept;
 pub mod limits;
 pub mod log;
 pub mod now;

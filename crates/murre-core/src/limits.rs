@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::kept::Debt;
+
 /// What one broker bears. Every bound has a counter in [`Counters`](crate::counters::Counters).
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -31,6 +33,12 @@ pub struct Limits {
     pub sequences_max: usize,
     /// The most that a subscription gets of `from: {"last": n}`, for each topic.
     pub history_last_max: u64,
+    /// The longest that a session is kept after a disconnect, in seconds.
+    pub session_expiry_max: u64,
+    /// Sessions that one shard keeps.
+    pub kept_sessions_max: usize,
+    /// What one kept session may have unacknowledged; past it its oldest messages make room.
+    pub session_debt_max: Debt,
     /// How long a connection may take to its CONNECT.
     pub hello_timeout: Duration,
     /// The keep-alive of clients that ask for none in particular.
@@ -55,6 +63,9 @@ impl Default for Limits {
             publish_inflight_max: 1 << 20,
             sequences_max: 100_000,
             history_last_max: 1_000_000,
+            session_expiry_max: 7 * 24 * 3600,
+            kept_sessions_max: 10_000,
+            session_debt_max: Debt { messages: 100_000, bytes: 64 << 20 },
             hello_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(60),
             keep_alive_max: Duration::from_secs(18 * 3600),

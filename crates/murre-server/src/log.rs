@@ -73,10 +73,6 @@ pub(crate) fn open(
             path.display()
         );
     }
-    // no session outlives its connection yet, so none needs what the rules hold no longer
-    for worker in (0..workers as u8).map(WorkerId) {
-        log.send(LogCommand::Floors { worker, floors: vec![u64::MAX; start.shards.len()] });
-    }
     Ok(Begun { log: AnyLog::Disk(Box::new(log)), start: Some(start) })
 }
 

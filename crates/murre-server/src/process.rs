@@ -19,6 +19,7 @@ use murre_core::{
     engine::{EngineInput, Input},
     hub::{Hub, HubSetup, Identity},
     ids::WorkerId,
+    kept::{Debt, Restored},
     limits::Limits,
     log::{KeepRules, LogCommand, LogEvent, ShardStart, Start},
     placement::{Placement, SHARDS_DEFAULT},
@@ -61,6 +62,8 @@ pub(crate) struct Process {
     used: Arc<[AtomicU64]>,
     /// What the log held of the shards whose workers have not started.
     starts: Mutex<Vec<(u8, ShardStart)>>,
+    /// The sessions that the log held when the process began.
+    sessions: Arc<Restored>,
     stopping: AtomicBool,
     incomplete: AtomicBool,
 }
@@ -82,6 +85,7 @@ impl Process {
             Some(Start { epoch, seed, shards }) => (epoch, seed, shards.len() as u8, shards),
             None => (format!("{:016x}", random()), random(), SHARDS_DEFAULT, Vec::new()),
         };
+        let sessions = Arc::new(Restored::read(&kept));
         let placement = Placement { shards, workers: workers as u8, seed };
         let identity = Identity {
             epoch,
@@ -106,6 +110,7 @@ impl Process {
             backing_up: AtomicBool::new(false),
             used: kept.iter().map(|shard| AtomicU64::new(shard.used)).collect(),
             starts: Mutex::new((0..).zip(kept).collect()),
+            sessions,
             stopping: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
             config,
@@ -182,6 +187,8 @@ impl Process {
             rules: self.rules.clone(),
             outlives: self.identity.durable,
             queue_max: self.config.store.queue_max.div_ceil(self.counters.len()),
+            began: self.clock.now(),
+            sessions: self.sessions.clone(),
             starts,
             used: self.used.clone(),
         }
@@ -303,6 +310,12 @@ fn limits(config: &Config, workers: usize, shards: u8) -> Limits {
         publish_inflight_max: limits.publish_inflight_max,
         sequences_max: limits.sequences_max.div_ceil(shards),
         history_last_max: limits.history_last_max as u64,
+        session_expiry_max: limits.session_expiry_max.as_secs(),
+        kept_sessions_max: limits.sessions_kept_max.div_ceil(shards),
+        session_debt_max: Debt {
+            messages: limits.session_messages_max as u64,
+            bytes: limits.session_bytes_max as u64,
+        },
         hello_timeout: config.session.hello_timeout,
         keep_alive: config.session.keep_alive,
         keep_alive_max: config.session.keep_alive_max,

@@ -7,23 +7,17 @@ use murre_protocol::{ClientId, Format, packet::PublishOptions};
 use super::Embedded;
 use crate::{
     batch::{Content, Origin, PublishBatch},
+    counters::Counters,
     engine::{Engine, EngineInput, HubInput, Outputs},
-    ids::SessionAddress,
     now::Now,
     placement::Placement,
-    shard::{ClientEvent, Clients, Ended, Will},
+    shard::{Claim, ClientEvent, Clients, Ended, Will},
 };
 
 impl Embedded {
     /// A connection claims a client id.
-    pub(super) fn client_connects(
-        &mut self,
-        now: Now,
-        client: ClientId,
-        session: SessionAddress,
-        out: &mut Outputs,
-    ) {
-        self.with_clients(&client.clone(), |clients, events| clients.connect(now, client, session, events));
+    pub(super) fn client_connects(&mut self, now: Now, client: ClientId, claim: Claim, out: &mut Outputs) {
+        self.with_clients(&client.clone(), |clients, events| clients.connect(now, client, claim, events));
         self.pass_events(now, out);
     }
 
@@ -33,14 +27,25 @@ impl Embedded {
         self.pass_events(now, out);
     }
 
-    fn with_clients(
+    pub(super) fn with_clients(
         &mut self,
         client: &ClientId,
         act: impl FnOnce(&mut Clients, &mut VecDeque<ClientEvent>),
     ) {
-        let place = self.place(self.placement.shard(self.placement.client_hash(client)));
+        let shard = self.placement.shard(self.placement.client_hash(client));
+        self.with_clients_of(shard, act);
+    }
+
+    pub(super) fn with_clients_of(
+        &mut self,
+        shard: u8,
+        act: impl FnOnce(&mut Clients, &mut VecDeque<ClientEvent>),
+    ) {
+        let place = self.place(shard);
         if let Some(shard) = self.shards.get_mut(place) {
+            let before = shard.clients.kept();
             act(&mut shard.clients, &mut self.events);
+            count_kept(&self.counters, before, shard.clients.kept());
         }
     }
 
@@ -48,7 +53,9 @@ impl Embedded {
     pub(super) fn pass_events(&mut self, now: Now, out: &mut Outputs) {
         while let Some(event) = self.events.pop_front() {
             match event {
-                ClientEvent::Welcome { session } => out.hub(session.worker, HubInput::Welcome(session.key)),
+                ClientEvent::Welcome { session, welcome } => {
+                    out.hub(session.worker, HubInput::Welcome(session.key, welcome));
+                }
                 ClientEvent::LetGo { session } => out.hub(session.worker, HubInput::LetGo(session.key)),
                 ClientEvent::Presence { client, payload, kept } => {
                     let topic = Placement::presence_topic(&client);
@@ -57,8 +64,21 @@ impl Embedded {
                     self.publish_own(now, &topic, content, kept, out);
                 }
                 ClientEvent::Publish(will) => self.publish_will(&will, out),
+                ClientEvent::Changed(change) => {
+                    let shard = self.placement.shard(self.placement.client_hash(&change.client));
+                    self.logging.note_session(shard, change);
+                }
+                ClientEvent::Keep(input) => self.tell_shards(input, out),
+                ClientEvent::Answer { client, session, answer } => {
+                    self.tell_committed(client, session, answer, out);
+                }
+                ClientEvent::Tell { session, answer } => {
+                    out.hub(session.worker, HubInput::Kept(session.key, answer));
+                }
             }
         }
+        // what a publish of presence has not taken along
+        self.logging.flush(&mut out.log);
     }
 
     /// Publishes to a topic of this worker's shards.
@@ -88,4 +108,9 @@ impl Embedded {
         let worker = self.placement.worker(self.placement.shard(hash));
         out.engine(worker, EngineInput::Publish { origin: self.worker, batch, credits: Vec::new() });
     }
+}
+
+/// Counts the kept sessions that came or went.
+pub(super) fn count_kept(counters: &Counters, before: usize, after: usize) {
+    counters.kept_sessions.add((after as u64).wrapping_sub(before as u64));
 }

@@ -22,6 +22,7 @@ impl Embedded {
         }
         self.counters.logged.add(self.logging.records() as u64);
         self.logging.flush(&mut out.log);
+        self.report_debts(out);
         self.tell_pressed(out);
         let worker = self.worker;
         for shard in &mut self.shards {
@@ -61,7 +62,7 @@ impl Embedded {
         match event {
             LogEvent::Committed { serial, result } => {
                 if let Some(waits) = self.logging.settled(serial, result.is_err()) {
-                    self.settle(serial, waits, result.err(), out);
+                    self.settle(now, serial, waits, result.err(), out);
                     self.begin_histories(now, serial, out);
                 }
             }
@@ -75,10 +76,20 @@ impl Embedded {
         }
     }
 
-    fn settle(&mut self, serial: u64, waits: Waits, failed: Option<LogRefusal>, out: &mut Outputs) {
+    fn settle(
+        &mut self,
+        now: Now,
+        serial: u64,
+        mut waits: Waits,
+        failed: Option<LogRefusal>,
+        out: &mut Outputs,
+    ) {
+        let kept = std::mem::take(&mut waits.kept);
+        self.tell_kept(now, kept, failed, out);
         if let Some(refusal) = failed {
             self.counters.log_batches_failed.add(1);
             tell_failed(&waits, refusal, out);
+            self.not_written(now, std::mem::take(&mut waits.sessions));
             for change in &waits.sequences {
                 let place = self.place(change.shard);
                 if let Some(shard) = self.shards.get_mut(place) {

@@ -53,6 +53,8 @@ struct ShardRead {
     reached: u64,
     at_end: bool,
     portion: Option<Portion>,
+    /// The last message of the log or the tail that was sent.
+    last: Position,
     /// The place among the topics without a keep rule, and where the order stood when the walk began.
     walk: Option<(Cursor, Position)>,
 }
@@ -108,7 +110,7 @@ impl Embedded {
             waits_for,
         };
         self.reading.insert(serial, id);
-        if let HistoryFrom::After(positions) = &history.from {
+        if let HistoryFrom::After(positions) | HistoryFrom::Kept(positions) = &history.from {
             let positions = positions.clone();
             history.wanted = false;
             self.judge(now, &mut history, &positions, out);
@@ -124,8 +126,10 @@ impl Embedded {
                 continue;
             }
             let after = positions.get(usize::from(shard.number())).map_or(0, |position| position.offset());
-            let lost = judging::lost(shard, &self.placement, &self.logging.rules, &history.filter, after);
-            history.lost = history.lost.or(lost);
+            if !history.is_kept() {
+                let lost = judging::lost(shard, &self.placement, &self.logging.rules, &history.filter, after);
+                history.lost = history.lost.or(lost);
+            }
             history.unjudged += 1;
             if let Some(command) = history.open_read(now, self.worker, place, shard.number(), FIRST_BYTES) {
                 out.log.push(command);
@@ -231,7 +235,21 @@ impl Embedded {
     }
 }
 
+/// Where a list by shard stands.
+fn of_shard(positions: &[Position], shard: u8) -> Position {
+    positions.get(usize::from(shard)).copied().unwrap_or(Position::new(0, shard))
+}
+
 impl History {
+    /// Whether it is of what is kept for a session: that is all in the log.
+    fn is_kept(&self) -> bool {
+        matches!(self.from, HistoryFrom::Kept(_))
+    }
+
+    fn is_behind_positions(&self) -> bool {
+        matches!(self.from, HistoryFrom::After(_) | HistoryFrom::Kept(_))
+    }
+
     /// Goes on until a slice is full; gives the shards that are through. None: it waits for the log, or for room.
     fn step(&mut self, mut parts: Parts<'_>, values: &mut MessageBatch) -> Option<Vec<Position>> {
         if !self.wanted || self.waits_for != 0 || self.unjudged > 0 {
@@ -321,11 +339,10 @@ impl History {
         let from = match &self.from {
             HistoryFrom::LastN(n) => ReadFrom::LastN(*n),
             HistoryFrom::Since(time) => ReadFrom::Since(*time),
-            HistoryFrom::After(positions) => {
-                ReadFrom::After(positions.get(usize::from(shard)).copied().unwrap_or(Position::new(0, shard)))
-            }
+            HistoryFrom::After(positions) => ReadFrom::After(of_shard(positions, shard)),
+            HistoryFrom::Kept(positions) => ReadFrom::Kept(of_shard(positions, shard)),
         };
-        if let ReadFrom::After(position) = from {
+        if let ReadFrom::After(position) | ReadFrom::Kept(position) = from {
             read.reached = position.offset();
         }
         let id = ReadId { worker, serial: self.serial, shard };
@@ -345,7 +362,7 @@ impl History {
             let wanted = record.expires.is_none_or(|at| at > parts.now.wall)
                 && TopicName::parse(batch.topic(record)).is_ok_and(|name| {
                     self.filter.matches(&name)
-                        && (matches!(self.from, HistoryFrom::After(_)) || parts.rules.of(&name).is_some())
+                        && (self.is_behind_positions() || parts.rules.of(&name).is_some())
                 });
             if wanted {
                 messages.push_encoded(record.hash, 0, record.has_options, batch.tail(record));
@@ -358,7 +375,7 @@ impl History {
     /// Sends what the portion has, with the values of topics without a keep rule between, in order. False where the
     /// slice is full before.
     fn merge(&mut self, parts: &mut Parts<'_>, values: &mut MessageBatch) -> bool {
-        let at = self.at;
+        let (at, is_kept) = (self.at, self.is_kept());
         let (Some(shard), Some(read)) = (parts.shards.get_mut(at), self.reads.get_mut(at)) else {
             return true;
         };
@@ -367,7 +384,7 @@ impl History {
         let wanted = Wanted { filter: &self.filter, from: &self.from, now: parts.now };
         let reached = portion.reached;
         let mut through = true;
-        if self.only.is_none() {
+        if self.only.is_none() && !is_kept {
             let (cursor, began) =
                 read.walk.get_or_insert_with(|| (shard.topics.open_cursor(), shard.position()));
             through = false;
@@ -381,7 +398,10 @@ impl History {
                 }
                 if let Some(shown) = wanted.value(topic, *began) {
                     portion.send(values, hubs, topic.value.position.offset());
-                    values.push(0, hubs, value_message(topic, shown == Shown::Kept));
+                    // a session may have had it logged all the same
+                    if !portion.is_next(topic.value.position) {
+                        values.push(0, hubs, value_message(topic, shown == Shown::Kept));
+                    }
                 }
                 true
             });
@@ -391,11 +411,15 @@ impl History {
             return false;
         }
         portion.send(values, hubs, u64::MAX);
+        if let Some(last) = portion.messages.entries().last() {
+            read.last = last.position;
+        }
         if reached == u64::MAX
             && self.only.is_some()
             && let hash = parts.placement.topic_hash(self.filter.as_str())
             && let Some(topic) = shard.topics.named(hash, self.filter.as_str())
             && wanted.value(topic, shard.position()).is_some()
+            && read.last != topic.value.position
         {
             values.push(0, hubs, value_message(topic, true));
         }
@@ -404,6 +428,11 @@ impl History {
 }
 
 impl Portion {
+    /// Whether the message at this position is the next to be sent.
+    fn is_next(&self, position: Position) -> bool {
+        self.messages.entries().get(self.sent).is_some_and(|entry| entry.position == position)
+    }
+
     /// Sends the messages before an offset.
     fn send(&mut self, values: &mut MessageBatch, hubs: u64, before: u64) {
         while let Some(entry) = self.messages.entries().get(self.sent)
@@ -441,6 +470,7 @@ impl Wanted<'_> {
                 let after = positions.get(usize::from(value.position.shard()));
                 !value.logged && after.is_none_or(|after| value.position > *after)
             }
+            HistoryFrom::Kept(_) => false,
         };
         let shown = belongs
             && (value.kept || live)

@@ -16,6 +16,7 @@ use crate::{
     batch::MessageBatch,
     engine::{Answer, HubInput, Outputs},
     ids::{SessionAddress, WorkerId},
+    kept::{Change, KeptAnswer, Restored},
     log::{KeepRules, LogBatch, LogCommand, Record, RuleId, StateChange},
     now::Now,
     shard::SequenceChange,
@@ -39,6 +40,10 @@ pub struct LogSetup {
     pub outlives: bool,
     /// Bytes on their way into the log past which publishers wait, for each worker.
     pub queue_max: usize,
+    /// When the process began.
+    pub began: Now,
+    /// The sessions that all shards held.
+    pub sessions: Arc<Restored>,
     /// What the worker's shards held.
     pub starts: Vec<(u8, crate::log::ShardStart)>,
     /// By shard, for all to see: the greatest offset that was used, so that a store can be closed with it.
@@ -48,7 +53,16 @@ pub struct LogSetup {
 impl LogSetup {
     /// A log in memory that is empty.
     pub fn in_memory(rules: Arc<KeepRules>) -> Self {
-        Self { rules, outlives: false, queue_max: 64 << 20, starts: Vec::new(), used: Arc::new([]) }
+        let (began, sessions) = (Now::default(), Arc::default());
+        Self {
+            rules,
+            outlives: false,
+            queue_max: 64 << 20,
+            began,
+            sessions,
+            starts: Vec::new(),
+            used: Arc::new([]),
+        }
     }
 }
 
@@ -57,6 +71,8 @@ impl LogSetup {
 pub(super) struct Fate {
     /// It is logged.
     pub logged: bool,
+    /// It is logged, and not for kept sessions alone.
+    pub ruled: bool,
     /// Its publisher is answered when it is committed.
     pub held: bool,
 }
@@ -90,6 +106,10 @@ pub(super) struct Waits {
     pub hubs: u64,
     /// Sequence numbers that are taken back if it fails.
     pub sequences: Vec<SequenceChange>,
+    /// What hubs are to be told of kept sessions.
+    pub kept: Vec<(ClientId, SessionAddress, KeptAnswer)>,
+    /// Kept sessions whose values are in it.
+    pub sessions: Vec<ClientId>,
 }
 
 #[derive(Debug)]
@@ -129,12 +149,14 @@ impl Logging {
         }
     }
 
-    /// What becomes of a message to a topic under a rule.
+    /// What becomes of a message to a topic under a rule, that kept sessions may want.
     #[inline]
-    pub(super) fn fate(&self, rule: Option<RuleId>, retain: bool) -> Fate {
+    pub(super) fn fate(&self, rule: Option<RuleId>, retain: bool, kept: bool) -> Fate {
         let durable = rule.is_some_and(|rule| self.rules.rule(rule).is_some_and(|rule| rule.durable));
         let retained = retain && self.outlives;
-        Fate { logged: rule.is_some() || retained, held: durable || retained }
+        let ruled = rule.is_some() || retained;
+        // what a session is owed is as durable as the session
+        Fate { logged: ruled || kept, ruled, held: durable || retained || (kept && self.outlives) }
     }
 
     /// Adds a message to the batch that is being filled.
@@ -179,6 +201,13 @@ impl Logging {
         let key = [SEQUENCE_KEY, client.as_str().as_bytes()].concat();
         self.open.push_state(StateChange { shard, key: &key, value: Some(value) });
         self.waits.sequences.push(SequenceChange { shard, client: client.clone(), number });
+    }
+
+    /// Adds a value of a kept session to the batch that is being filled.
+    pub(super) fn note_session(&mut self, shard: u8, change: Change) {
+        let value = change.value.as_deref();
+        self.open.push_state(StateChange { shard, key: &change.key, value });
+        self.waits.sessions.push(change.client);
     }
 
     /// Answers a publish when all that is on its way is committed.

@@ -1,9 +1,13 @@
 //! The embedded engine: one worker's shards, and what each hub is interested in.
 
-use std::{borrow::Cow, collections::VecDeque, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use hashbrown::HashMap;
-use murre_protocol::{Code, Position, packet::Message};
+use murre_protocol::{ClientId, Code, Position, packet::Message};
 use smallvec::SmallVec;
 
 use crate::{
@@ -14,14 +18,16 @@ use crate::{
     ids::{GroupId, SessionAddress, SnapshotId, WorkerId},
     index::FilterIndex,
     limits::Limits,
-    log::{RuleId, ShardStart},
+    log::ShardStart,
     now::{Now, Tick},
     placement::Placement,
     shard::{ClientEvent, Directory, Intake, Refusal, Shard, Taking, TopicSlot, message_options},
     snapshot::{Slicing, Snapshot},
 };
 use history::History;
+use keeping::Keeping;
 use logging::{Fate, Logged, Logging};
+use route::route;
 
 pub use logging::LogSetup;
 
@@ -29,8 +35,11 @@ mod clients;
 mod commits;
 mod history;
 mod judging;
+mod keeping;
 mod logging;
 mod numbers;
+mod route;
+mod sessions;
 mod tail;
 
 /// One worker's part of the embedded engine.
@@ -50,6 +59,10 @@ pub struct Embedded {
     /// Counts reads.
     reads: u64,
     logging: Logging,
+    keeping: Keeping,
+    /// Kept sessions whose values have to be written again, since the log failed.
+    unwritten: BTreeSet<ClientId>,
+    write_again_at: Option<Tick>,
     /// Whether hubs were told that publishers have to wait for the log.
     pressed: bool,
     counters: Arc<Counters>,
@@ -87,6 +100,8 @@ pub struct Holdings {
     pub logging: bool,
     /// Client records.
     pub clients: usize,
+    /// Subscriptions of kept sessions.
+    pub kept: usize,
     /// Topics.
     pub topics: usize,
 }
@@ -96,6 +111,8 @@ pub struct Holdings {
 enum Interest {
     Hub(WorkerId),
     Group(GroupId),
+    /// A subscription of a kept session, by its place.
+    Kept(u32),
 }
 
 /// What became of a publish.
@@ -113,6 +130,7 @@ impl Embedded {
     /// The part of one worker, with what the log held of its shards.
     pub fn new(setup: EmbeddedSetup) -> Self {
         let EmbeddedSetup { worker, placement, limits, counters, directory, log } = setup;
+        let (now, sessions, outlives) = (log.began, log.sessions.clone(), log.outlives);
         let rules = &log.rules;
         let shard = |number| Shard::new(number, limits.clone(), directory.clone(), rules.clone());
         let mut shards: Vec<Shard> = placement.shards_of(worker).map(shard).collect();
@@ -122,7 +140,8 @@ impl Embedded {
             }
         }
         let logging = Logging::new(worker, log, usize::from(placement.shards));
-        Self {
+        let keeping = Keeping::new(worker, usize::from(placement.shards), limits.session_debt_max, outlives);
+        let mut made = Self {
             worker,
             placement,
             shards,
@@ -134,12 +153,17 @@ impl Embedded {
             reading: HashMap::new(),
             reads: 0,
             logging,
+            keeping,
+            unwritten: BTreeSet::new(),
+            write_again_at: None,
             pressed: false,
             counters,
             spare: Vec::new(),
             recent: None,
             events: VecDeque::new(),
-        }
+        };
+        made.restore_kept(now, &sessions);
+        made
     }
 
     /// Whether anything is on its way into the log.
@@ -154,6 +178,7 @@ impl Embedded {
             snapshots: self.snapshots.len() + self.histories.len(),
             logging: self.is_logging(),
             clients: self.shards.iter().map(|shard| shard.clients.len()).sum(),
+            kept: self.keeping.len(),
             topics: self.shards.iter().map(|shard| shard.topics.len()).sum(),
         }
     }
@@ -180,15 +205,16 @@ impl Embedded {
         let Some(shard) = self.shards.get_mut(place) else { return Err(Refusal::Topics) };
         let (topics, bytes) = (shard.topics.len(), shard.topics.bytes());
         let slot = shard.locate(&intake, self.recent.take().filter(|_| entry.again))?;
-        let (hubs, groups, fate) = {
+        let (hubs, groups, kept, fate) = {
             let (route, rule) = route(shard, slot, topic, &self.interest, self.generation);
-            (route.hubs, route.groups, self.logging.fate(rule, retain))
+            let fate = self.logging.fate(rule, retain, route.kept.is_some());
+            (route.hubs, route.groups, route.kept, fate)
         };
         if fate.logged && self.is_repeat(now, place, publishes, entry)? {
             return Ok(Taken { position: Position::NONE, fate, repeat: true });
         }
         let Some(shard) = self.shards.get_mut(place) else { return Err(Refusal::Topics) };
-        let position = shard.take(Taking { now: now.wall, logged: fate.logged }, slot, &intake);
+        let position = shard.take(Taking { now: now.wall, logged: fate.ruled }, slot, &intake);
         self.recent = intake.kept.then_some(slot);
         count_growth(&self.counters, shard, topics, bytes);
         let mut written = None;
@@ -209,6 +235,9 @@ impl Embedded {
                     messages.shares.push(Share { entry: at, hub, group });
                 }
             }
+        }
+        if let Some(kept) = kept {
+            self.keeping.owe(&kept, place, position, topic.len() + payload.len());
         }
         if fate.logged {
             let written = written.map(|at| (&*messages, at));
@@ -360,20 +389,30 @@ impl Engine for Embedded {
             }
             EngineInput::Snapshot(command) => self.snapshot(now, command, out),
             EngineInput::Log(event) => self.log_event(now, event, out),
-            EngineInput::Connect { client, session } => self.client_connects(now, client, session, out),
+            EngineInput::Connect { client, claim } => self.client_connects(now, client, claim, out),
             EngineInput::Ended { client, ended } => self.client_ended(now, client, ended, out),
+            EngineInput::Kept { client, session, request } => {
+                self.kept_request(now, &client, session, request, out);
+            }
+            EngineInput::Keep(input) => self.keep(now, input, out),
+            EngineInput::Report(report) => self.kept_report(now, report, out),
         }
     }
 
     fn next_due(&self) -> Option<Tick> {
-        self.shards.iter().filter_map(|shard| shard.clients.next_due()).min()
+        let clients = self.shards.iter().filter_map(|shard| shard.clients.next_due()).min();
+        [clients, self.floors_due(), self.write_again_due()].into_iter().flatten().min()
     }
 
     fn tick(&mut self, now: Now, out: &mut Outputs) {
         for shard in &mut self.shards {
-            shard.clients.tick(now, &mut self.events);
+            let before = shard.clients.kept();
+            self.counters.sessions_expired.add(shard.clients.tick(now, &mut self.events));
+            clients::count_kept(&self.counters, before, shard.clients.kept());
         }
+        self.write_again(now);
         self.pass_events(now, out);
+        self.renew_floors(now, out);
     }
 
     fn recycle(&mut self, mut batch: MessageBatch) {
@@ -383,37 +422,6 @@ impl Engine for Embedded {
             self.spare.push(batch);
         }
     }
-}
-
-/// Who wants a topic: as the topic remembers it, or looked up anew where the interests have changed since.
-#[inline]
-fn route(
-    shard: &mut Shard,
-    slot: TopicSlot,
-    topic: &str,
-    interest: &FilterIndex<Interest>,
-    generation: u64,
-) -> (Wanted, Option<RuleId>) {
-    let Some(known) = shard.topics.topic_mut(slot) else { return (Wanted::default(), None) };
-    let route = &mut known.route;
-    if route.generation != generation {
-        route.generation = generation;
-        route.hubs = 0;
-        route.groups.clear();
-        interest.for_each_match(topic, |who| match who {
-            Interest::Hub(hub) => route.hubs |= hub.bit(),
-            Interest::Group(group) => route.groups.push(*group),
-        });
-    }
-    let groups = if route.groups.is_empty() { SmallVec::new() } else { route.groups.clone() };
-    (Wanted { hubs: route.hubs, groups }, known.rule)
-}
-
-/// Who wants a topic.
-#[derive(Default)]
-struct Wanted {
-    hubs: u64,
-    groups: SmallVec<[GroupId; 1]>,
 }
 
 /// The hubs that a batch has messages for, as a set of workers.

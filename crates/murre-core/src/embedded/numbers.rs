@@ -35,7 +35,10 @@ impl Embedded {
         let place = self.place(self.placement.shard(entry.hash));
         let Some(shard) = self.shards.get_mut(place) else { return };
         let retain = publishes.options(entry).is_some_and(|options| options.retain);
-        if self.logging.fate(self.logging.rules.of_text(publishes.topic(entry)), retain).logged {
+        // whether a session wants this topic isn't worth finding out
+        let kept = self.keeping.len() > 0;
+        let rule = self.logging.rules.of_text(publishes.topic(entry));
+        if self.logging.fate(rule, retain, kept).logged {
             shard.sequences.refused(now.wall, client, number);
         }
     }

@@ -33,15 +33,18 @@ impl Hub {
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         subscription.live = if replay == Replay::Live { all_shards } else { 0 };
         if replay != Replay::Live
+            && subscription.keeping.is_none()
             && let Some(window) = &mut subscription.ack
         {
             window.begin_anew();
         }
         let judging = match &replay {
             Replay::After { lost, .. } => Some(Judging { workers_left, lost: *lost, answers }),
+            Replay::Kept(_) => Some(Judging { workers_left, lost: None, answers }),
             _ => None,
         };
-        let (count, positions, next) = (0, Vec::new(), NextStep::Open);
+        let count = subscription.keeping.as_ref().map_or(0, |keeping| keeping.count);
+        let (positions, next) = (Vec::new(), NextStep::Open);
         let filter = subscription.filter.clone();
         let begin = replay.begin();
         let is_judged = judging.is_some();
@@ -78,7 +81,11 @@ impl Hub {
         let (lost, answers) = (judging.lost, judging.answers);
         catch_up.judging = None;
         catch_up.next = NextStep::Next;
+        let is_kept = matches!(catch_up.replay, Replay::Kept(_));
         let Some(key) = self.session_of(place) else { return };
+        if is_kept && lost == Some(Lost::Limit) {
+            self.tell_limited(key, place, None, out);
+        }
         let (recovered, lost) = (Some(lost.is_none()), lost.map(|lost| lost.word().into()));
         self.say_subscribed(key, place, answers, Subscribed { recovered, lost, ..Default::default() }, out);
         self.wait_for_turn(key, place, out);
@@ -148,13 +155,16 @@ impl Hub {
         }
         let Stage::CatchingUp(catch_up) = &mut subscription.stage else { return };
         catch_up.count += sent;
-        for position in &finished {
-            subscription.live |= 1 << (position.shard() & 63);
+        // what is kept for it is to be sent before it is live
+        if !subscription.keeping.as_ref().is_some_and(|keeping| keeping.begins_again) {
+            for position in &finished {
+                subscription.live |= 1 << (position.shard() & 63);
+            }
+            if !finished.is_empty() {
+                self.routes.void();
+            }
+            catch_up.positions.extend(finished);
         }
-        if !finished.is_empty() {
-            self.routes.void();
-        }
-        catch_up.positions.extend(finished);
         if !done {
             catch_up.next = NextStep::Next;
             if overtaken {
@@ -164,12 +174,12 @@ impl Hub {
         } else {
             catch_up.workers_left &= !from.bit();
             // a history after positions was opened everywhere at once
-            let opened = matches!(catch_up.replay, Replay::After { .. });
-            catch_up.next = if opened { NextStep::Next } else { NextStep::Open };
+            catch_up.next = if catch_up.replay.is_opened_at_once() { NextStep::Next } else { NextStep::Open };
             if catch_up.workers_left == 0 {
                 self.all_through(key, place, out);
             }
         }
+        self.read_back(out);
         self.end_slow(now, out);
         self.go_on_catching_up(key, out);
     }
@@ -195,6 +205,9 @@ impl Hub {
 
     /// All shards are through: CAUGHT_UP goes out, behind what waits for acknowledgements.
     fn all_through(&mut self, key: SessionKey, place: u32, out: &mut Outputs) {
+        if self.has_begun(key, place, out) {
+            return;
+        }
         let window =
             self.subscriptions.get_mut(place as usize).and_then(|subscription| subscription.ack.as_mut());
         if !window.is_some_and(|window| window.end_snapshot()) {
@@ -218,7 +231,13 @@ impl Hub {
                 slot.session.snapshot = None;
             }
         }
-        self.send(key, &BrokerPacket::CaughtUp(CaughtUp { sub, positions: positions.into(), count }), out);
+        if self.tells_caught_up(place) {
+            self.send(
+                key,
+                &BrokerPacket::CaughtUp(CaughtUp { sub, positions: positions.into(), count }),
+                out,
+            );
+        }
     }
 
     /// Stops catching up, wherever it is.
@@ -228,7 +247,7 @@ impl Hub {
         let first = WorkerId(workers_left.trailing_zeros() as u8);
         let opened = match &catch_up.replay {
             Replay::Live => 0,
-            Replay::After { .. } => workers_left,
+            Replay::After { .. } | Replay::Kept(_) => workers_left,
             _ if catch_up.next == NextStep::Open => 0,
             _ => first.bit(),
         };

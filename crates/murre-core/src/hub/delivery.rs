@@ -33,6 +33,7 @@ impl Hub {
             self.scratch = if wanted { self.deliver_run(run, out) } else { run.into_scratch() };
         }
         self.deliver_shares(batch, out);
+        self.read_back(out);
         self.end_slow(now, out);
     }
 
@@ -137,6 +138,9 @@ impl Hub {
         for entry in values.entries() {
             let mut run = Run::single(values, entry);
             let Some(subscription) = self.subscriptions.get(place as usize) else { return sent };
+            if subscription.keeping.as_ref().is_some_and(|keeping| !keeping.wants(entry.position)) {
+                continue;
+            }
             let sub = subscription.sub;
             let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return sent };
             if replayed(entry) && subscription.ack.is_none() {
@@ -162,7 +166,20 @@ impl Hub {
         let (tail, has_options) = run.tail(at, slot.outbox.codec());
         let fits = slot.outbox.fits(tail.len(), self.limits.outbox_max);
         if let Some(window) = &mut subscription.ack {
-            match window.offer(position, gate, (has_options, tail), fits && is_open) {
+            if subscription.keeping.as_ref().is_some_and(|keeping| keeping.behind) {
+                return false;
+            }
+            let offer = window.offer(position, gate, (has_options, tail), fits && is_open);
+            if let Some(keeping) = &mut subscription.keeping {
+                if offer == Offer::Drop {
+                    // the log has it
+                    keeping.behind = true;
+                    self.behind.push(place);
+                    return false;
+                }
+                keeping.take(position);
+            }
+            match offer {
                 Offer::Wait if is_open => {
                     slot.waits_for_room = true;
                     return true;
@@ -231,6 +248,7 @@ impl Hub {
         if let Some(window) = subscription.and_then(|subscription| subscription.ack.as_mut()) {
             window.acknowledge(position);
             if let Some(place) = place {
+                self.note_acknowledged(place, position);
                 self.pump(place, out);
             }
             self.go_on_catching_up(key, out);

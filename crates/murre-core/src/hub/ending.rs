@@ -29,10 +29,12 @@ impl Hub {
         out: &mut Outputs,
     ) {
         let address = self.address(key);
-        let Some(slot) = self.slot_mut(key) else { return };
-        if slot.session.is_closing() {
+        if self.slot(key).is_none_or(|slot| slot.session.is_closing()) {
             return;
         }
+        // as long as it can be seen whose they are
+        self.tell_acknowledged(out);
+        let Some(slot) = self.slot_mut(key) else { return };
         slot.session.phase = Phase::Closing(close);
         slot.session.backlog = Vec::new();
         slot.owes_notice = false;

@@ -19,6 +19,7 @@
 //! | `routes` | topic → receivers, remembered |
 //! | `shares` | groups with members here |
 //! | `ending` | disconnects, takeovers, time-outs, shutdown |
+//! | `kept` | subscriptions that are kept over disconnects |
 //! | `holdings` | what a hub holds, in numbers |
 
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
@@ -44,6 +45,7 @@ mod catching_up;
 mod delivery;
 mod ending;
 mod holdings;
+mod kept;
 mod packets;
 mod routes;
 mod run;
@@ -152,6 +154,10 @@ pub struct Hub {
     gated: Vec<u32>,
     /// Workers whose log has so much on its way that publishers wait, as a set.
     pressed: u64,
+    /// Subscriptions of kept sessions whose acknowledgements are to be told at the end of the turn.
+    acknowledged: Vec<u32>,
+    /// Those that have left messages out, which are to be read back.
+    behind: Vec<u32>,
     /// When the last input came; for what goes on because there is room again, where nobody tells the time.
     now: Now,
     shutting_down: bool,
@@ -230,6 +236,8 @@ impl Hub {
             fresh_bytes: 0,
             committed: placement.all_workers().map(|_| 0).collect(),
             gated: Vec::new(),
+            acknowledged: Vec::new(),
+            behind: Vec::new(),
             pressed: 0,
             now: Now::default(),
             shutting_down: false,
@@ -332,7 +340,8 @@ impl Hub {
             HubInput::Interested { serial, .. } => self.interested(now, serial, out),
             HubInput::Positions { from, id, positions } => self.positions(from, id, positions, out),
             HubInput::Slice(slice) => self.slice(now, slice, out),
-            HubInput::Welcome(key) => self.welcome(now, key, out),
+            HubInput::Welcome(key, welcome) => self.welcome(now, key, welcome, out),
+            HubInput::Kept(key, answer) => self.kept_answer(now, key, answer, out),
             HubInput::LetGo(key) => self.let_go(now, key, out),
             HubInput::Credit(credits) => self.credit(credits, out),
             HubInput::Charge(charges) => self.charge(charges),
@@ -361,6 +370,7 @@ impl Hub {
 
     /// Hands on the publishes that wait for other workers' shards.
     pub fn flush(&mut self, out: &mut Outputs) {
+        self.tell_acknowledged(out);
         let me = self.worker;
         for worker in self.placement.all_workers().filter(|worker| *worker != me) {
             self.flush_to(worker, out);

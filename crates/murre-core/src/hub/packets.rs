@@ -15,9 +15,10 @@ use crate::{
     batch::{Content, Origin, owned_publish_options},
     engine::{Answer, EngineInput, Outputs},
     ids::SessionKey,
+    kept::Welcome,
     now::Now,
     session::{Close, Phase, SessionKind, granted_keep_alive},
-    shard::Will,
+    shard::{Claim, Will},
 };
 
 /// A publish was answered at once, by its refusal.
@@ -169,13 +170,14 @@ impl Hub {
         );
         let session = self.address(key);
         let worker = self.placement.worker(self.placement.shard(self.placement.client_hash(&client)));
+        let expiry = connect.session_expiry.unwrap_or_default().min(limits.session_expiry_max);
         let Some(slot) = self.slot_mut(key) else { return };
         slot.session.phase = Phase::Connecting;
         slot.session.client = Some(client.clone());
         slot.session.will = will;
         slot.session.last_heard = now.tick;
         slot.session.silence_max = seconds * 1500;
-        self.ask(worker, EngineInput::Connect { client, session }, out);
+        self.ask(worker, EngineInput::Connect { client, claim: Claim { session, expiry } }, out);
     }
 
     /// The client id and the will of a CONNECT, or what is wrong with them.
@@ -210,7 +212,7 @@ impl Hub {
     }
 
     /// The client id is the session's: CONNECTED, and on with what came meanwhile.
-    pub(super) fn welcome(&mut self, now: Now, key: SessionKey, out: &mut Outputs) {
+    pub(super) fn welcome(&mut self, now: Now, key: SessionKey, welcome: Welcome, out: &mut Outputs) {
         let identity = self.identity.clone();
         let limits = self.limits.clone();
         let Some(slot) = self.slot_mut(key).filter(|slot| slot.session.phase == Phase::Connecting) else {
@@ -219,12 +221,13 @@ impl Hub {
         let session = &mut slot.session;
         session.phase = Phase::Open;
         session.hear(now.tick);
+        session.expiry = welcome.expiry;
         let Some(client) = session.client.clone() else { return };
         let silence_max = session.silence_max;
         let connected = Connected {
             client_id: client.as_str().into(),
-            session_present: false,
-            session_expiry: 0,
+            session_present: welcome.present.is_some(),
+            session_expiry: welcome.expiry,
             durable: identity.durable,
             epoch: identity.epoch.as_str().into(),
             keep_alive: silence_max / 1500,
@@ -234,6 +237,9 @@ impl Hub {
         };
         self.send(key, &BrokerPacket::Connected(Box::new(connected)), out);
         self.supervise(now, key);
+        for subscription in welcome.present.into_iter().flatten() {
+            self.go_on(key, subscription, out);
+        }
         self.resume(now, key, out);
     }
 

@@ -93,7 +93,12 @@ impl Hub {
         self.counters.subscriptions.add(1);
         match wish.group {
             Some(group) => self.join(group, place, &wish.filter, out),
-            None => self.want(place, &wish.filter, out),
+            None => {
+                if wish.ack == Some(true) {
+                    self.ask_to_keep(key, place, out);
+                }
+                self.want(place, &wish.filter, out);
+            }
         }
         Ok(())
     }
@@ -123,12 +128,13 @@ impl Hub {
             return Ok(());
         };
         self.cut_catching_up(key, place, out);
+        self.begin_kept_anew(place, &replay);
         self.answer_and_catch_up(key, place, replay, 1, out);
         Ok(())
     }
 
     /// Counts a subscription of a filter; the first one is announced.
-    fn want(&mut self, place: u32, filter: &TopicFilter<'_>, out: &mut Outputs) {
+    pub(super) fn want(&mut self, place: u32, filter: &TopicFilter<'_>, out: &mut Outputs) {
         if let Some(wanted) = self.filters.get_mut(filter.as_str()) {
             wanted.subscriptions += 1;
             match wanted.announced {
@@ -224,10 +230,15 @@ impl Hub {
     }
 
     /// SUBSCRIBED, and on to what the subscription begins with.
-    fn granted(&mut self, place: u32, out: &mut Outputs) {
-        let Some(subscription) = self.subscriptions.get(place as usize) else { return };
+    pub(super) fn granted(&mut self, place: u32, out: &mut Outputs) {
+        let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         let Stage::Announced { replay, answers } = &subscription.stage else { return };
         let (replay, answers) = (replay.clone(), *answers);
+        if let Some(keeping) = subscription.keeping.as_mut().filter(|keeping| keeping.asked.is_some()) {
+            // SUBSCRIBED goes out when it is in the log as well
+            keeping.interested = true;
+            return;
+        }
         let (group, filter) = (subscription.group, subscription.filter.clone());
         let Some(key) = self.sessions.get(subscription.session as usize).map(|slot| slot.key) else { return };
         if let Some(slot) = self.slot_mut(key) {
@@ -252,7 +263,7 @@ impl Hub {
         answers: u32,
         out: &mut Outputs,
     ) {
-        let now = if matches!(replay, Replay::After { .. }) { 0 } else { answers };
+        let now = if replay.is_opened_at_once() { 0 } else { answers };
         let last = if let Replay::LastN { last, revised: true } = replay { Some(last) } else { None };
         self.say_subscribed(key, place, now, Subscribed { last, ..Default::default() }, out);
         self.begin_catching_up(key, place, replay, answers - now, out);
@@ -282,7 +293,12 @@ impl Hub {
         let place = self.slot_mut(key).and_then(|slot| slot.session.remove_subscription(sub));
         let code = match place {
             Some(place) => {
+                let is_kept = self.ask_to_keep_no_more(key, place, out);
                 self.drop_subscription(key, place, out);
+                if is_kept {
+                    // UNSUBSCRIBED goes out when it is in the log no more
+                    return;
+                }
                 Code::OK
             }
             None => Code::NOT_FOUND,

@@ -54,6 +54,7 @@ impl<'a> Wish<'a> {
             group: self.group,
             on_slow: self.on_slow.unwrap_or_default(),
             ack: (self.ack == Some(true)).then(window),
+            keeping: None,
             live: 0,
             stage: Stage::Announced { replay: self.replay.clone().unwrap_or(begin), answers: 1 },
             dropped: 0,

@@ -53,6 +53,8 @@ pub enum ReadFrom {
     Since(Timestamp),
     /// Behind this position. All that is there is read, also what a keep rule would hold no longer.
     After(Position),
+    /// The same, of what is kept for a session: also what is too old for its keep rule.
+    Kept(Position),
 }
 
 /// A part of a read.
@@ -67,7 +69,7 @@ pub struct ReadSlice {
     /// Whether it had seen all that was committed when the slice was made. The read stays open: a later `Next`
     /// goes on with what was committed since.
     pub at_end: bool,
-    /// On the first slice of [`ReadFrom::After`]: why messages that match are missing behind the position, as far as
+    /// On the first slice of [`ReadFrom::After`] and [`ReadFrom::Kept`]: why messages that match are missing behind the position, as far as
     /// the log knows. On any slice: [`Lost::Damaged`] where records could not be read.
     pub lost: Option<Lost>,
 }

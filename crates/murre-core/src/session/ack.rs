@@ -75,7 +75,8 @@ impl AckWindow {
             return Offer::Send;
         }
         let cost = tail.len() + size_of::<Waiting>();
-        if self.bytes + cost > self.bytes_max {
+        // one message always finds room, or it could never be sent
+        if self.bytes + cost > self.bytes_max && !self.waiting.is_empty() {
             return Offer::Drop;
         }
         self.bytes += cost;
@@ -126,6 +127,12 @@ impl AckWindow {
         self.waiting.clear();
         self.bytes = 0;
         self.in_front = None;
+    }
+
+    /// Whether a message of the position's shard up to it was not acknowledged.
+    pub fn owes(&self, position: Position) -> bool {
+        let waiting = self.waiting.iter().map(|waiting| waiting.position);
+        self.unacknowledged.iter().copied().chain(waiting).any(|owed| covers(position, owed))
     }
 
     /// Whether messages wait.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use murre_protocol::{ClientId, Code, Codec, Position, Timestamp, TopicFilter, packet::OnSlow};
 
 pub use ack::{AckWindow, Gate, Offer};
+pub use keeping::Keeping;
 
 use crate::{
     engine::{Begin, HistoryFrom},
@@ -18,6 +19,7 @@ use crate::{
 };
 
 mod ack;
+mod keeping;
 
 /// A client's session.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct Session {
     pub last_heard: Tick,
     /// Milliseconds without a sign of life after which the session ends; 0: never.
     pub silence_max: u64,
+    /// Seconds that it is kept after a disconnect; 0: it isn't.
+    pub expiry: u64,
     /// What is published when the connection ends without a farewell.
     pub will: Option<Box<Will>>,
     /// Subscriptions by the client's number, in order, with their places in the hub's table.
@@ -112,6 +116,8 @@ pub struct Subscription {
     pub on_slow: OnSlow,
     /// The acknowledgements that it waits for, if it does.
     pub ack: Option<Box<AckWindow>>,
+    /// Where it stands, if it is kept over disconnects.
+    pub keeping: Option<Box<Keeping>>,
     /// The shards from which messages are delivered; the others are still being caught up with.
     pub live: u64,
     /// What stands between SUBSCRIBE and live.
@@ -161,6 +167,8 @@ pub enum Replay {
         /// Why it is known already that messages are missing.
         lost: Option<Lost>,
     },
+    /// With what its session has kept for it behind these positions, by shard.
+    Kept(Arc<[Position]>),
 }
 
 impl Replay {
@@ -172,7 +180,13 @@ impl Replay {
             Self::LastN { last, .. } => Some(Begin::History(HistoryFrom::LastN(*last))),
             Self::Since(time) => Some(Begin::History(HistoryFrom::Since(*time))),
             Self::After { positions, .. } => Some(Begin::History(HistoryFrom::After(positions.clone()))),
+            Self::Kept(positions) => Some(Begin::History(HistoryFrom::Kept(positions.clone()))),
         }
+    }
+
+    /// Whether all shards are asked at once.
+    pub fn is_opened_at_once(&self) -> bool {
+        matches!(self, Self::After { .. } | Self::Kept(_))
     }
 
     /// Whether it is of the log.
@@ -232,6 +246,7 @@ impl Session {
             client: None,
             last_heard: now,
             silence_max: 0,
+            expiry: 0,
             will: None,
             subscriptions: Vec::new(),
             backlog: Vec::new(),

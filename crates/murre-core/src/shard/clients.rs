@@ -8,6 +8,7 @@ use std::{
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use dashmap::DashMap;
@@ -15,7 +16,9 @@ use hashbrown::HashMap;
 use murre_protocol::{ClientId, Format};
 
 use crate::{
-    ids::{SessionAddress, WorkerId},
+    ids::{KeptId, KeptSessionId, SessionAddress, WorkerId},
+    kept::{Change, KeepInput, KeptAnswer, KeptSession, KeptStage, RestoredSession, Returning, Welcome},
+    limits::Limits,
     now::{Now, Tick},
 };
 
@@ -48,6 +51,15 @@ pub struct Ended {
     pub will: Option<Box<Will>>,
 }
 
+/// A connection that claims a client id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// For whom.
+    pub session: SessionAddress,
+    /// Seconds that the session is to be kept after a disconnect; 0: not at all, and a kept one ends.
+    pub expiry: u64,
+}
+
 /// What the records want done.
 #[derive(Debug, PartialEq)]
 pub enum ClientEvent {
@@ -55,6 +67,8 @@ pub enum ClientEvent {
     Welcome {
         /// Which session.
         session: SessionAddress,
+        /// What was kept for it.
+        welcome: Welcome,
     },
     /// The session has to let go of the client id, and report its end.
     LetGo {
@@ -72,139 +86,248 @@ pub enum ClientEvent {
     },
     /// A will is to be published.
     Publish(Box<Will>),
+    /// A value of a kept session changed: it is to be written.
+    Changed(Change),
+    /// Shards are to be told.
+    Keep(KeepInput),
+    /// The hub is to be told, once what changed before is in the log.
+    Answer {
+        /// Whose.
+        client: ClientId,
+        /// Which session.
+        session: SessionAddress,
+        /// What.
+        answer: KeptAnswer,
+    },
+    /// The same, without waiting for the log.
+    Tell {
+        /// Which session.
+        session: SessionAddress,
+        /// What.
+        answer: KeptAnswer,
+    },
 }
 
-#[derive(Debug)]
-struct Record {
+#[derive(Debug, Default)]
+pub(super) struct Record {
     generation: u64,
-    online: Option<SessionAddress>,
-    waiting: Option<SessionAddress>,
+    pub(super) online: Option<SessionAddress>,
+    waiting: Option<Claim>,
     will: Option<(Tick, Box<Will>)>,
+    pub(super) kept: Option<Box<KeptSession>>,
+    /// When the kept session ends.
+    expires: Option<Tick>,
 }
 
 /// The client records of one shard.
 #[derive(Debug)]
 pub struct Clients {
-    records: HashMap<ClientId, Record>,
-    wills: BinaryHeap<Reverse<(Tick, ClientId)>>,
+    shard: u8,
+    pub(super) limits: Arc<Limits>,
+    pub(super) records: HashMap<ClientId, Record>,
+    /// Whose kept sessions those numbers are.
+    pub(super) kept: HashMap<u64, ClientId>,
+    /// Counts kept sessions.
+    kept_numbers: u64,
+    /// When a will is due, or a kept session ends.
+    timers: BinaryHeap<Reverse<(Tick, ClientId)>>,
     generation: u64,
     directory: Directory,
 }
 
 impl Clients {
-    /// No records yet; the online ones are also told to `directory`.
-    pub fn new(directory: Directory) -> Self {
-        Self { records: HashMap::new(), wills: BinaryHeap::new(), generation: 0, directory }
+    /// No records of this shard yet; the online ones are also told to `directory`.
+    pub fn new(shard: u8, limits: Arc<Limits>, directory: Directory) -> Self {
+        Self {
+            shard,
+            limits,
+            records: HashMap::new(),
+            kept: HashMap::new(),
+            kept_numbers: 0,
+            timers: BinaryHeap::new(),
+            generation: 0,
+            directory,
+        }
+    }
+
+    /// Takes in a session that an earlier process has kept. One whose client was there when that died counts from now.
+    pub fn restore(&mut self, now: Now, restored: &RestoredSession) {
+        let RestoredSession { client, session, .. } = restored;
+        let mut session = Box::new(session.clone());
+        let ended = *session.ended.get_or_insert(now.wall);
+        let left = ended.millis().saturating_add(session.expiry.saturating_mul(1000));
+        let expires = now.tick + Duration::from_millis(left.saturating_sub(now.wall.millis()));
+        self.kept_numbers = self.kept_numbers.max(session.id.number + 1);
+        self.kept.insert(session.id.number, client.clone());
+        let record = self.records.entry(client.clone()).or_default();
+        (record.kept, record.expires) = (Some(session), Some(expires));
+        self.schedule(expires, client.clone());
     }
 
     /// A connection claims `client`.
-    pub fn connect(
-        &mut self,
-        now: Now,
-        client: ClientId,
-        session: SessionAddress,
-        out: &mut VecDeque<ClientEvent>,
-    ) {
-        let record = self.records.entry(client.clone()).or_insert(Record {
-            generation: 0,
-            online: None,
-            waiting: None,
-            will: None,
-        });
+    pub fn connect(&mut self, now: Now, client: ClientId, claim: Claim, out: &mut VecDeque<ClientEvent>) {
+        let record = self.records.entry(client.clone()).or_default();
         if let Some(old) = record.online {
-            match record.waiting.replace(session) {
+            match record.waiting.replace(claim) {
                 // another one was waiting for the same: it is taken over before it began
-                Some(earlier) => out.push_back(ClientEvent::LetGo { session: earlier }),
+                Some(earlier) => out.push_back(ClientEvent::LetGo { session: earlier.session }),
                 None => out.push_back(ClientEvent::LetGo { session: old }),
             }
             return;
         }
-        self.welcome(now, client, session, out);
+        self.welcome(now, client, claim, out);
     }
 
     /// A session that was online, or waited to be, has ended.
     pub fn end(&mut self, now: Now, client: ClientId, ended: Ended, out: &mut VecDeque<ClientEvent>) {
         let Some(record) = self.records.get_mut(&client) else { return };
-        if record.waiting == Some(ended.session) {
+        if record.waiting.is_some_and(|claim| claim.session == ended.session) {
             record.waiting = None;
         }
         if record.online != Some(ended.session) {
             return;
         }
         record.online = None;
+        if let Some(kept) = &mut record.kept {
+            forget_ungranted(kept, out);
+        }
         if let Some(next) = record.waiting.take() {
             self.welcome(now, client, next, out);
             return;
         }
         self.directory.remove(&client);
-        let payload = presence("offline", now, Some(ended.reason));
-        match ended.will {
-            Some(will) if will.delay > 0 => {
-                let due = now.tick + std::time::Duration::from_secs(will.delay);
-                record.will = Some((due, will));
-                self.schedule(due, client.clone());
-                out.push_back(ClientEvent::Presence { client, payload, kept: true });
-            }
-            will => {
-                self.records.remove(&client);
-                out.push_back(ClientEvent::Presence { client, payload, kept: false });
-                out.extend(will.map(ClientEvent::Publish));
-            }
+        if let Some(kept) = &mut record.kept {
+            kept.ended = Some(now.wall);
+            out.push_back(ClientEvent::Changed(Change::session(&client, Some(kept))));
+            let due = now.tick + Duration::from_secs(kept.expiry);
+            record.expires = Some(due);
+            self.schedule(due, client.clone());
         }
+        let will = ended.will.and_then(|will| self.keep_will(now, &client, will));
+        let kept = !self.forget_if_idle(&client);
+        let payload = presence("offline", now, Some(ended.reason));
+        out.push_back(ClientEvent::Presence { client, payload, kept });
+        out.extend(will.map(ClientEvent::Publish));
     }
 
-    fn welcome(
-        &mut self,
-        now: Now,
-        client: ClientId,
-        session: SessionAddress,
-        out: &mut VecDeque<ClientEvent>,
-    ) {
+    /// Keeps a will that is not due at once; gives back one that is.
+    fn keep_will(&mut self, now: Now, client: &ClientId, will: Box<Will>) -> Option<Box<Will>> {
+        if will.delay == 0 {
+            return Some(will);
+        }
+        let due = now.tick + Duration::from_secs(will.delay);
+        if let Some(record) = self.records.get_mut(client) {
+            record.will = Some((due, will));
+        }
+        self.schedule(due, client.clone());
+        None
+    }
+
+    /// Forgets a client of which there is nothing to know any more; says whether.
+    fn forget_if_idle(&mut self, client: &ClientId) -> bool {
+        let idle =
+            |record: &Record| record.online.is_none() && record.will.is_none() && record.kept.is_none();
+        let is_idle = self.records.get(client).is_none_or(idle);
+        if is_idle {
+            self.records.remove(client);
+        }
+        is_idle
+    }
+
+    fn welcome(&mut self, now: Now, client: ClientId, claim: Claim, out: &mut VecDeque<ClientEvent>) {
         self.generation += 1;
+        let Claim { session, expiry } = claim;
+        let welcome = self.take_up(&client, expiry, out);
         if let Some(record) = self.records.get_mut(&client) {
             record.generation = self.generation;
             record.online = Some(session);
             record.will = None;
+            record.expires = None;
         }
         self.directory.insert(client.clone(), (session.worker, self.generation));
-        out.push_back(ClientEvent::Welcome { session });
+        out.push_back(ClientEvent::Welcome { session, welcome });
         out.push_back(ClientEvent::Presence { client, payload: presence("online", now, None), kept: true });
     }
 
-    /// Notes when to look at a client's will. Entries of clients that came back are left behind in the heap; when
-    /// they are the most of it, it is made anew, so that a client that comes and goes can't make it grow.
-    fn schedule(&mut self, due: Tick, client: ClientId) {
-        self.wills.push(Reverse((due, client)));
-        if self.wills.len() > 64 + 2 * self.records.len() {
-            let live = self.records.iter();
-            let live = live.filter_map(|(id, record)| Some(Reverse((record.will.as_ref()?.0, id.clone()))));
-            self.wills = live.collect();
+    /// Takes up the kept session of a client that is back, begins one, or ends it, as it asks for.
+    fn take_up(&mut self, client: &ClientId, expiry: u64, out: &mut VecDeque<ClientEvent>) -> Welcome {
+        let kept = self.records.get_mut(client).and_then(|record| record.kept.as_mut());
+        let present = kept.map(|kept| (kept.expiry, kept.ended) = (expiry, None)).is_some();
+        match (expiry, present) {
+            (0, true) => self.end_kept(client, out),
+            (0, false) => {}
+            (_, false) if self.kept.len() >= self.limits.kept_sessions_max => {
+                return Welcome { expiry: 0, present: None };
+            }
+            (_, false) => {
+                let id = KeptSessionId { shard: self.shard, number: self.kept_numbers };
+                self.kept_numbers += 1;
+                self.kept.insert(id.number, client.clone());
+                if let Some(record) = self.records.get_mut(client) {
+                    record.kept = Some(Box::new(KeptSession::new(id, expiry)));
+                }
+            }
+            (_, true) => {}
+        }
+        let Some(kept) = self.records.get_mut(client).and_then(|record| record.kept.as_mut()) else {
+            return Welcome { expiry: 0, present: None };
+        };
+        out.push_back(ClientEvent::Changed(Change::session(client, Some(kept))));
+        Welcome { expiry, present: present.then(|| returning(client, kept, out)) }
+    }
+
+    /// Ends a kept session, with all that it held.
+    fn end_kept(&mut self, client: &ClientId, out: &mut VecDeque<ClientEvent>) {
+        let Some(kept) = self.records.get_mut(client).and_then(|record| record.kept.take()) else { return };
+        self.kept.remove(&kept.id.number);
+        out.push_back(ClientEvent::Changed(Change::session(client, None)));
+        let ids = kept.subscriptions.iter().map(|(sub, of)| kept.kept_id(*sub, of)).collect();
+        out.push_back(ClientEvent::Keep(KeepInput::End(ids)));
+        for sub in kept.subscriptions.keys() {
+            out.push_back(ClientEvent::Changed(Change::subscription(client, *sub, None)));
         }
     }
 
-    /// When the next will is due.
-    pub fn next_due(&self) -> Option<Tick> {
-        self.wills.peek().map(|Reverse((due, _))| *due)
+    /// Notes when to look at a client's will or kept session. Entries of clients that came back are left behind in
+    /// the heap; when they are the most of it, it is made anew, so that a client that comes and goes can't make it
+    /// grow.
+    fn schedule(&mut self, due: Tick, client: ClientId) {
+        self.timers.push(Reverse((due, client)));
+        if self.timers.len() > 64 + 4 * self.records.len() {
+            let due = |record: &Record| [record.will.as_ref().map(|(due, _)| *due), record.expires];
+            let live = self.records.iter().flat_map(|(id, record)| due(record).map(|due| (due, id)));
+            self.timers = live.filter_map(|(due, id)| Some(Reverse((due?, id.clone())))).collect();
+        }
     }
 
-    /// Publishes the wills that are due; forgets the clients whose they were.
-    pub fn tick(&mut self, now: Now, out: &mut VecDeque<ClientEvent>) {
+    /// When the next will is due, or the next kept session ends.
+    pub fn next_due(&self) -> Option<Tick> {
+        self.timers.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// Publishes the wills that are due and ends the sessions that are; forgets the clients of which nothing is left.
+    pub fn tick(&mut self, now: Now, out: &mut VecDeque<ClientEvent>) -> u64 {
+        let mut expired = 0;
         while self.next_due().is_some_and(|due| due <= now.tick) {
-            let Some(Reverse((due, client))) = self.wills.pop() else { return };
+            let Some(Reverse((due, client))) = self.timers.pop() else { break };
             let Some(record) = self.records.get_mut(&client) else { continue };
             // a client that was back meanwhile has no will here, or a later one
-            if record.will.as_ref().is_none_or(|(wanted, _)| *wanted != due) {
-                continue;
-            }
-            if let Some((_, will)) = record.will.take() {
+            let mut was_due = false;
+            if let Some((_, will)) = record.will.take_if(|(wanted, _)| *wanted == due) {
                 out.push_back(ClientEvent::Publish(will));
+                was_due = true;
             }
-            if record.online.is_none() {
-                self.records.remove(&client);
+            if record.expires.take_if(|wanted| *wanted == due).is_some() {
+                self.end_kept(&client, out);
+                expired += 1;
+                was_due = true;
+            }
+            if was_due && self.forget_if_idle(&client) {
                 let payload = presence("offline", now, Some("expired"));
                 out.push_back(ClientEvent::Presence { client, payload, kept: false });
             }
         }
+        expired
     }
 
     /// How many records.
@@ -216,6 +339,38 @@ impl Clients {
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
+
+    /// How many kept sessions.
+    pub fn kept(&self) -> usize {
+        self.kept.len()
+    }
+}
+
+/// Forgets the subscriptions whose SUBSCRIBED had not gone out when the client went.
+fn forget_ungranted(kept: &mut KeptSession, out: &mut VecDeque<ClientEvent>) {
+    let session = kept.id;
+    let announced =
+        kept.subscriptions.extract_if(.., |_, kept| matches!(kept.stage, KeptStage::Announced { .. }));
+    // nothing was counted for them yet
+    let ids: Vec<KeptId> = announced.map(|(sub, of)| KeptId { session, sub, number: of.number }).collect();
+    if !ids.is_empty() {
+        out.push_back(ClientEvent::Keep(KeepInput::End(ids)));
+    }
+}
+
+/// The subscriptions of a client that is back. What it is told of messages that had to make room is told once.
+fn returning(client: &ClientId, kept: &mut KeptSession, out: &mut VecDeque<ClientEvent>) -> Vec<Returning> {
+    let mut returning = Vec::new();
+    for (&sub, subscription) in &mut kept.subscriptions {
+        let limited = std::mem::take(&mut subscription.limited);
+        if limited > 0 {
+            let change = Change::subscription(client, sub, Some(subscription));
+            out.push_back(ClientEvent::Changed(change));
+        }
+        let (filter, begins) = (subscription.filter.clone(), subscription.begins);
+        returning.push(Returning { sub, filter, begins, cursors: subscription.cursors(), limited });
+    }
+    returning
 }
 
 fn presence(state: &str, now: Now, reason: Option<&str>) -> String {
@@ -238,6 +393,11 @@ mod tests {
         SessionAddress { worker: WorkerId(0), key: SessionKey { slot: serial, serial } }
     }
 
+    fn welcome(serial: u32) -> ClientEvent {
+        let welcome = Welcome { expiry: 0, present: None };
+        ClientEvent::Welcome { session: session(serial), welcome }
+    }
+
     fn will(delay: u64) -> Option<Box<Will>> {
         let (topic, payload) = ("w".into(), Box::from(*b"gone"));
         Some(Box::new(Will { topic, format: Format::Text, payload, retain: false, delay }))
@@ -252,11 +412,17 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             let id = ClientId::parse("boiler").unwrap();
-            Self { clients: Clients::new(Directory::default()), id, events: VecDeque::new() }
+            let clients = Clients::new(0, Arc::new(Limits::default()), Directory::default());
+            Self { clients, id, events: VecDeque::new() }
         }
 
         fn connect(&mut self, now: u64, serial: u32) -> Vec<ClientEvent> {
-            self.clients.connect(at(now), self.id.clone(), session(serial), &mut self.events);
+            self.connect_for(now, serial, 0)
+        }
+
+        fn connect_for(&mut self, now: u64, serial: u32, expiry: u64) -> Vec<ClientEvent> {
+            let claim = Claim { session: session(serial), expiry };
+            self.clients.connect(at(now), self.id.clone(), claim, &mut self.events);
             self.events.drain(..).collect()
         }
 
@@ -278,7 +444,7 @@ mod tests {
         bench.connect(1, 1);
         assert_eq!(bench.connect(2, 2), [ClientEvent::LetGo { session: session(1) }]);
         let events = bench.end(3, 1, will(0));
-        assert_eq!(events[0], ClientEvent::Welcome { session: session(2) });
+        assert_eq!(events[0], welcome(2));
         assert!(!events.iter().any(|e| matches!(e, ClientEvent::Publish(_))), "its will is not sent");
     }
 
@@ -289,7 +455,7 @@ mod tests {
         bench.connect(2, 2);
         assert_eq!(bench.connect(2, 3), [ClientEvent::LetGo { session: session(2) }]);
         assert_eq!(bench.end(3, 2, None), []);
-        assert_eq!(bench.end(3, 1, None)[0], ClientEvent::Welcome { session: session(3) });
+        assert_eq!(bench.end(3, 1, None)[0], welcome(3));
     }
 
     #[test]

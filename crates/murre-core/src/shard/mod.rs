@@ -10,7 +10,7 @@ use murre_protocol::{
     packet::{MessageOptions, PublishOptions},
 };
 
-pub use clients::{ClientEvent, Clients, Directory, Ended, Will};
+pub use clients::{Claim, ClientEvent, Clients, Directory, Ended, Will};
 pub use sequences::{Seen, SequenceChange, Sequences};
 pub use topics::{Cursor, NewValue, Route, Topic, TopicSlot, TopicTable, UnkeptWanted, Value};
 
@@ -22,6 +22,7 @@ use crate::{
 
 mod clients;
 mod sequences;
+mod sessions;
 mod topics;
 
 /// The part of the engine for one shard's topics.
@@ -138,7 +139,7 @@ impl Shard {
     pub fn new(number: u8, limits: Arc<Limits>, directory: Directory, rules: Arc<KeepRules>) -> Self {
         let offsets = Offsets { began: 0, intact: 0, reserved: u64::MAX, asked: u64::MAX };
         let sequences = Sequences::new(limits.sequences_max);
-        let (topics, clients) = (TopicTable::new(), Clients::new(directory));
+        let (topics, clients) = (TopicTable::new(), Clients::new(number, limits.clone(), directory));
         Self { number, offset: 0, offsets, rules, topics, clients, sequences, limits }
     }
 

@@ -4,6 +4,8 @@
 //! meanwhile moves to the end, behind every cursor, and so comes once more, at its newest. Publishing costs a
 //! look-up and a move, however many snapshots run, and a snapshot keeps nothing but its cursor.
 
+use std::sync::Arc;
+
 use hashbrown::HashTable;
 use murre_protocol::{Format, Position, Timestamp, packet::MessageOptions};
 use slab::Slab;
@@ -79,6 +81,8 @@ pub struct Route {
     pub hubs: u64,
     /// The groups that share it.
     pub groups: SmallVec<[GroupId; 1]>,
+    /// The subscriptions of kept sessions that want it, by their places; none where there are none.
+    pub kept: Option<Arc<[u32]>>,
 }
 
 #[derive(Debug)]

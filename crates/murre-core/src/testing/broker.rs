@@ -38,6 +38,8 @@ pub struct Remains {
     pub snapshots: Vec<usize>,
     /// Client records, by worker.
     pub clients: Vec<usize>,
+    /// Subscriptions that are kept for sessions, by worker.
+    pub kept: Vec<usize>,
     /// Topics, by worker.
     pub topics: Vec<usize>,
 }
@@ -55,9 +57,24 @@ impl Broker {
 
     /// A broker that keeps messages by rules, in memory.
     pub fn with_rules(workers: u8, seed: u64, change: impl FnOnce(&mut Limits), rules: KeepRules) -> Self {
+        Self::make(workers, seed, change, rules, false)
+    }
+
+    /// A broker with a log that outlives its process.
+    pub fn with_store(workers: u8, seed: u64, change: impl FnOnce(&mut Limits), rules: KeepRules) -> Self {
+        Self::make(workers, seed, change, rules, true)
+    }
+
+    fn make(
+        workers: u8,
+        seed: u64,
+        change: impl FnOnce(&mut Limits),
+        rules: KeepRules,
+        has_store: bool,
+    ) -> Self {
         let mut limits = Limits::default();
         change(&mut limits);
-        let world = Rc::new(RefCell::new(World::new(workers, seed, limits, rules)));
+        let world = Rc::new(RefCell::new(World::new(workers, seed, limits, rules, has_store)));
         Self { world, publisher: RefCell::new(None), next_worker: RefCell::new(0), workers }
     }
 
@@ -170,6 +187,19 @@ impl Broker {
         self.world.borrow_mut().release(WorkerId(worker));
     }
 
+    /// Kills the broker's process, with all connections, and starts it again. What was on its way into the log may have
+    /// been written or not.
+    pub fn crash(&self) {
+        self.publisher.borrow_mut().take();
+        self.world.borrow_mut().crash();
+        self.settle();
+    }
+
+    /// How many records the log has.
+    pub fn records(&self) -> usize {
+        self.world.borrow().records()
+    }
+
     /// Says farewell to all clients.
     pub fn shut_down(&self, spread: Duration) {
         for worker in (0..self.workers).map(WorkerId) {
@@ -193,6 +223,7 @@ impl Broker {
             interests: engines().map(|holds| holds.interests).collect(),
             snapshots: engines().map(|holds| holds.snapshots).collect(),
             clients: engines().map(|holds| holds.clients).collect(),
+            kept: engines().map(|holds| holds.kept).collect(),
             topics: engines().map(|holds| holds.topics).collect(),
         }
     }
@@ -206,6 +237,11 @@ impl Broker {
     pub fn random(&self) -> Random {
         Random::new(self.world.borrow_mut().random.number())
     }
+}
+
+/// A CONNECT whose session is to be kept so many seconds, without keep-alive.
+pub fn keeping(id: &str, expiry: u64) -> Connect<'_> {
+    Connect { session_expiry: Some(expiry), ..hello(id) }
 }
 
 /// A CONNECT with a client id and no keep-alive.

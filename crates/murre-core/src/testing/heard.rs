@@ -28,6 +28,21 @@ impl Client {
         self.with(|wire| wire.heard.iter().any(|said| matches!(said, Said::Connected { .. })))
     }
 
+    /// Whether a session was kept for it, as CONNECTED said, and for how many seconds it is to be.
+    ///
+    /// # Panics
+    /// There was no CONNECTED.
+    pub fn session(&self) -> (bool, u64) {
+        let said = self.heard().into_iter();
+        let mut said = said.filter_map(|said| match said {
+            Said::Connected { session_present, session_expiry, .. } => {
+                Some((session_present, session_expiry))
+            }
+            _ => None,
+        });
+        said.next().unwrap_or_else(|| panic!("there was no CONNECTED"))
+    }
+
     /// The messages of a subscription.
     pub fn messages(&self, sub: u64) -> Vec<Delivery> {
         let said = self.heard().into_iter();

@@ -34,7 +34,7 @@ mod time;
 mod wire;
 mod world;
 
-pub use broker::{Broker, Remains};
+pub use broker::{Broker, Remains, keeping};
 pub use client::{Client, acknowledged, from, live, on_slow, subscribing};
 pub use random::Random;
 pub use said::{Answer, Delivery, Said};

@@ -18,6 +18,10 @@ pub enum Said {
         client_id: String,
         /// Seconds, as granted.
         keep_alive: u64,
+        /// Whether a session was kept for it.
+        session_present: bool,
+        /// Seconds that the session is kept, as granted.
+        session_expiry: u64,
     },
     /// PUBLISHED.
     Published(Answer),
@@ -157,9 +161,12 @@ pub(super) fn read_all(codec: Codec, bytes: &[u8], heard: &mut Vec<Said>) {
 fn said(packet: BrokerPacket<'_>) -> Said {
     let own = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned).unwrap_or_default();
     match packet {
-        BrokerPacket::Connected(connected) => {
-            Said::Connected { client_id: connected.client_id.into_owned(), keep_alive: connected.keep_alive }
-        }
+        BrokerPacket::Connected(connected) => Said::Connected {
+            client_id: connected.client_id.into_owned(),
+            keep_alive: connected.keep_alive,
+            session_present: connected.session_present,
+            session_expiry: connected.session_expiry,
+        },
         BrokerPacket::Published(answer) => Said::Published(Answer {
             id: answer.id,
             code: answer.code,

@@ -14,6 +14,7 @@ use crate::{
     engine::{EngineInput, Input},
     hub::{Hub, HubSetup, Identity},
     ids::{SessionKey, WorkerId},
+    kept::Restored,
     limits::Limits,
     log::{KeepRules, LogCommand, MemoryLog},
     now::{Now, Tick},
@@ -65,6 +66,10 @@ pub(super) struct World {
     pub(super) random: Random,
     pub(super) limits: Arc<Limits>,
     pub(super) counters: Vec<Arc<Counters>>,
+    placement: Placement,
+    rules: Arc<KeepRules>,
+    /// Whether the log outlives the broker's process.
+    has_store: bool,
 }
 
 /// The calendar when a simulation starts, in Unix milliseconds.
@@ -75,48 +80,102 @@ const PENDING_BYTES_MAX: usize = 64 * 1024;
 const LOG: WorkerId = WorkerId(u8::MAX);
 /// Bytes that the log may hold.
 const LOG_BYTES_MAX: u64 = 1 << 30;
+/// Offsets of a shard that may be used before more are asked for.
+const OFFSETS: u64 = 1 << 30;
 /// Events after which a simulation that never comes to rest is given up.
 const EVENTS_MAX: usize = 20_000_000;
 
 impl World {
-    pub(super) fn new(workers: u8, seed: u64, limits: Limits, rules: KeepRules) -> Self {
+    pub(super) fn new(workers: u8, seed: u64, limits: Limits, rules: KeepRules, has_store: bool) -> Self {
         let placement = Placement { shards: SHARDS_DEFAULT, workers, seed };
-        let limits = Arc::new(limits);
-        let identity =
-            Arc::new(Identity { epoch: "epoch".into(), server: "murre/test".into(), seed, durable: false });
-        let counters: Vec<Arc<Counters>> = (0..workers).map(|_| Arc::default()).collect();
-        let directory = shard::Directory::default();
         let rules = Arc::new(rules);
-        let parts = placement.all_workers().zip(&counters).map(|(id, counters)| {
-            let (limits, counters, identity) = (limits.clone(), counters.clone(), identity.clone());
-            let engine = Embedded::new(EmbeddedSetup {
-                worker: id,
-                placement,
-                limits: limits.clone(),
-                counters: counters.clone(),
-                directory: directory.clone(),
-                log: LogSetup::in_memory(rules.clone()),
-            });
-            let hub = Hub::new(HubSetup { worker: id, placement, limits, identity, counters });
-            let worker = Worker::new(id, hub, engine);
-            Part { worker, wants: Wants::default(), touched: false, held: false }
-        });
-        Self {
-            parts: parts.collect(),
+        let mut world = Self {
+            parts: Vec::new(),
             wires: Vec::new(),
             open: Vec::new(),
             sessions: HashMap::new(),
             queue: BTreeMap::new(),
             held: Vec::new(),
             links: HashMap::new(),
-            log: MemoryLog::new(placement.shards, rules, LOG_BYTES_MAX),
+            log: MemoryLog::new(placement.shards, rules.clone(), LOG_BYTES_MAX),
             logs_at: 0,
             clock: 0,
             numbers: 0,
             random: Random::new(seed),
-            limits,
-            counters,
+            limits: Arc::new(limits),
+            counters: (0..workers).map(|_| Arc::default()).collect(),
+            placement,
+            rules,
+            has_store,
+        };
+        world.start();
+        world
+    }
+
+    /// The broker's process begins, with what the log holds.
+    fn start(&mut self) {
+        let identity = Identity {
+            epoch: "epoch".into(),
+            server: "murre/test".into(),
+            seed: self.placement.seed,
+            durable: self.has_store,
+        };
+        let (identity, directory) = (Arc::new(identity), shard::Directory::default());
+        let now = self.now();
+        let mut starts = if self.has_store { self.log.start(now.wall).shards } else { Vec::new() };
+        let sessions = Arc::new(Restored::read(&starts));
+        for (shard, start) in (0..).zip(&mut starts) {
+            start.reserved += OFFSETS;
+            let (worker, end) = (self.placement.worker(shard), start.reserved);
+            self.log.handle(now.wall, LogCommand::Reserve { worker, shard, end }, &mut Vec::new());
         }
+        let mut starts: Vec<_> = (0..).zip(starts).collect();
+        let (placement, rules) = (self.placement, self.rules.clone());
+        self.parts.clear();
+        for (id, counters) in placement.all_workers().zip(self.counters.clone()) {
+            let limits = self.limits.clone();
+            let own = |shard: u8| placement.worker(shard) == id;
+            let log = LogSetup {
+                outlives: self.has_store,
+                began: now,
+                sessions: sessions.clone(),
+                starts: starts.extract_if(.., |(shard, _)| own(*shard)).collect(),
+                ..LogSetup::in_memory(rules.clone())
+            };
+            let engine = Embedded::new(EmbeddedSetup {
+                worker: id,
+                placement,
+                limits: limits.clone(),
+                counters: counters.clone(),
+                directory: directory.clone(),
+                log,
+            });
+            let hub =
+                Hub::new(HubSetup { worker: id, placement, limits, identity: identity.clone(), counters });
+            let worker = Worker::new(id, hub, engine);
+            self.parts.push(Part { worker, wants: Wants::default(), touched: false, held: false });
+        }
+    }
+
+    /// The broker's process dies and begins anew. Of what was on its way into the log some was written, and nobody was
+    /// told.
+    pub(super) fn crash(&mut self) {
+        let events = std::mem::take(&mut self.queue).into_values();
+        let commands: Vec<LogCommand> = events
+            .filter_map(|event| if let Event::Log(command) = event { Some(command) } else { None })
+            .collect();
+        let written = self.random.below(commands.len() as u64 + 1) as usize;
+        for command in commands.into_iter().take(written) {
+            self.log.handle(self.now().wall, command, &mut Vec::new());
+        }
+        self.log.crash();
+        for wire in std::mem::take(&mut self.open) {
+            self.wires[wire].gone = true;
+        }
+        self.sessions.clear();
+        self.held.clear();
+        self.links.clear();
+        self.start();
     }
 
     /// The time.
@@ -244,6 +303,11 @@ impl World {
             }
         }
         panic!("the broker never comes to rest");
+    }
+
+    /// How many records the log has.
+    pub(super) fn records(&self) -> usize {
+        self.log.records()
     }
 
     /// Microseconds since the start.

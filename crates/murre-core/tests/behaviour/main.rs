@@ -11,6 +11,7 @@ mod encodings;
 mod endings;
 mod history;
 mod keep_alive;
+mod kept_sessions;
 mod last_values;
 mod limits;
 mod malformed_packets;

@@ -75,7 +75,7 @@ fn a_client_without_an_id_is_given_one() {
             let client = broker.open(n % 2, murre_protocol::Codec::MessagePack);
             client.connect_with(murre_protocol::packet::Connect::default());
             let heard = client.heard();
-            let [murre_core::testing::Said::Connected { client_id, keep_alive: 60 }] = &heard[..] else {
+            let [murre_core::testing::Said::Connected { client_id, keep_alive: 60, .. }] = &heard[..] else {
                 panic!("{heard:?}")
             };
             client_id.clone()

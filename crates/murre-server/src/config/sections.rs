@@ -244,6 +244,18 @@ pub struct Limits {
     /// New connections that a worker takes before its sessions have their turn again; the others wait. At least 1.
     #[serde(deserialize_with = "human::count")]
     pub accepts_per_turn: usize,
+    /// The longest that a session is kept after a disconnect; whole seconds, up to 365 days, 0 for not at all.
+    #[serde(with = "human::duration")]
+    pub session_expiry_max: Duration,
+    /// Sessions that are kept over disconnects, in all; at least 1.
+    #[serde(deserialize_with = "human::count")]
+    pub sessions_kept_max: usize,
+    /// Messages that one kept session may have unacknowledged; at least 64.
+    #[serde(deserialize_with = "human::count")]
+    pub session_messages_max: usize,
+    /// Their bytes; at least 64 KiB.
+    #[serde(with = "human::size")]
+    pub session_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -263,6 +275,10 @@ impl Default for Limits {
             history_last_max: 1_000_000,
             sequences_max: 1_000_000,
             accepts_per_turn: 16,
+            session_expiry_max: Duration::from_secs(7 * 24 * 3600),
+            sessions_kept_max: 100_000,
+            session_messages_max: 100_000,
+            session_bytes_max: 64 * MIB,
         }
     }
 }

@@ -191,6 +191,16 @@ impl Check<'_> {
         self.at_least_one("limits.inflight_max", limits.inflight_max)?;
         self.at_least_one("limits.history_last_max", limits.history_last_max)?;
         self.at_least_one("limits.sequences_max", limits.sequences_max)?;
+        self.at_least_one("limits.sessions_kept_max", limits.sessions_kept_max)?;
+        self.within("limits.session_bytes_max", limits.session_bytes_max, 64 * KIB..=1024 * GIB, show_size)?;
+        self.within("limits.session_messages_max", limits.session_messages_max, 64..=1 << 40, |value| {
+            value.to_string()
+        })?;
+        let (expiry_max, year) = (limits.session_expiry_max, 365 * 24 * HOUR);
+        self.within("limits.session_expiry_max", expiry_max, Duration::ZERO..=year, show_duration)?;
+        if expiry_max.subsec_nanos() != 0 {
+            return Err(self.refuse("limits.session_expiry_max", "expected whole seconds".to_owned()));
+        }
         self.at_least_one("limits.filters_max", limits.filters_max)?;
         self.at_least_one("limits.accepts_per_turn", limits.accepts_per_turn)
     }

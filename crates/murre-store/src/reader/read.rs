@@ -57,7 +57,10 @@ impl Read {
         let number = self.id.shard;
         let mut lost = None;
         match from {
-            ReadFrom::After(position) => {
+            ReadFrom::After(position) | ReadFrom::Kept(position) => {
+                if matches!(from, ReadFrom::Kept(_)) {
+                    self.wanted.set_any_age();
+                }
                 self.reached = position.offset();
                 lost = self.lost_behind(shared, position.offset());
             }

@@ -34,6 +34,8 @@ pub(super) struct Wanted {
     known: HashMap<TopicId, Option<Known>>,
     /// Up to the offset, only records with an ordinal past the topic's are wanted, and from this time on.
     history: Option<History>,
+    /// Whether records are wanted that are too old for their rule.
+    any_age: bool,
 }
 
 /// What is wanted of a topic.
@@ -60,12 +62,25 @@ impl Wanted {
             vec![TopicId::new(hash, filter.as_str().as_bytes())]
         });
         let topics = Some(topics.unwrap_or_default());
-        Self { filter, topics, held: 0, walk: Walk::default(), known: HashMap::new(), history: None }
+        Self {
+            filter,
+            topics,
+            held: 0,
+            walk: Walk::default(),
+            known: HashMap::new(),
+            history: None,
+            any_age: false,
+        }
     }
 
     /// What holds for records that were there when the read began.
     pub(super) fn set_history(&mut self, history: History) {
         self.history = Some(history);
+    }
+
+    /// Records are wanted however old they are, as long as they aren't expired.
+    pub(super) fn set_any_age(&mut self) {
+        self.any_age = true;
     }
 
     /// Forgets what holds for history, once it was read.
@@ -138,7 +153,7 @@ impl Wanted {
                 return Wants::No;
             }
         }
-        let oldest = known.age_ms.map(|age| now.millis().saturating_sub(age));
+        let oldest = known.age_ms.filter(|_| !self.any_age).map(|age| now.millis().saturating_sub(age));
         if record.is_expired(now) || oldest.is_some_and(|oldest| record.time.millis() < oldest) {
             return Wants::Expired;
         }

@@ -64,7 +64,7 @@ impl Read {
                 read.reached = first.map_or(shard.last, |first| first.saturating_sub(1).min(shard.last));
             }
             ReadFrom::Since(_) => {}
-            ReadFrom::After(position) => {
+            ReadFrom::After(position) | ReadFrom::Kept(position) => {
                 read.reached = position.offset();
                 let gone = read.topics.iter().filter_map(|wanted| shard.topics.get(&wanted.topic)?.gone);
                 let last = gone.fold(shard.forgotten, |last, gone| Gone::later(last, Some(gone)));
@@ -90,6 +90,7 @@ impl Read {
                 && match self.from {
                     ReadFrom::LastN(_) => record.held,
                     ReadFrom::Since(time) => record.held && record.time >= time,
+                    ReadFrom::Kept(_) => true,
                     ReadFrom::After(_) => !books.is_aged(topic.rule, record.time, now),
                 }
         };

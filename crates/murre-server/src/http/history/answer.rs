@@ -110,7 +110,7 @@ mod tests {
         'shards: for shard in 0..SHARDS {
             let from = query.read_from(shard);
             let is_read = |message: &&Message<'_>| match from {
-                ReadFrom::After(position) => message.position > position,
+                ReadFrom::After(position) | ReadFrom::Kept(position) => message.position > position,
                 ReadFrom::Since(time) => message.time >= time,
                 ReadFrom::LastN(_) => true,
             };

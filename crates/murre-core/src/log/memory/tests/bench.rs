@@ -37,6 +37,11 @@ pub(super) fn after(offset: u64) -> ReadFrom {
     ReadFrom::After(position(offset))
 }
 
+/// A read of what is kept for a session behind an offset.
+pub(super) fn kept(offset: u64) -> ReadFrom {
+    ReadFrom::Kept(position(offset))
+}
+
 pub(super) fn offsets(messages: &MessageBatch) -> Vec<u64> {
     messages.entries().iter().map(|entry| entry.position.offset()).collect()
 }

@@ -4,7 +4,7 @@ use murre_protocol::{Position, Timestamp};
 use proptest::prelude::*;
 
 use super::{
-    bench::{Bench, SHARDS, after, offsets, tail},
+    bench::{Bench, SHARDS, after, kept, offsets, tail},
     model::{Appended, FILTERS, Model, RECORD_BYTES, Reader, TOPICS, rules},
 };
 use crate::log::ReadFrom;
@@ -29,6 +29,7 @@ fn step() -> impl Strategy<Value = Step> {
         (0..8_u64).prop_map(ReadFrom::LastN),
         (0..200_u64).prop_map(|ms| ReadFrom::Since(Timestamp::from_millis(1000 + ms))),
         (0..40_u64).prop_map(after),
+        (0..40_u64).prop_map(kept),
     ];
     let open = (0..2_u8, 0..FILTERS.len(), from, 1..200_usize);
     prop_oneof![

@@ -170,7 +170,7 @@ impl Reader {
         let is_left_out = |record: &&Appended| match from {
             ReadFrom::LastN(n) => model.newer(record).count() as u64 >= n,
             ReadFrom::Since(_) => false,
-            ReadFrom::After(position) => record.offset <= position.offset(),
+            ReadFrom::After(position) | ReadFrom::Kept(position) => record.offset <= position.offset(),
         };
         let left_out = model.all.iter().filter(|record| record.shard == id.shard).filter(is_left_out);
         let left_out = left_out.map(|record| record.offset).collect();
@@ -183,6 +183,7 @@ impl Reader {
             && !self.left_out.contains(&record.offset)
             && match self.from {
                 ReadFrom::After(_) => !record.removed && !record.is_aged(model.now),
+                ReadFrom::Kept(_) => !record.removed,
                 ReadFrom::Since(time) => model.is_held(record) && record.time >= time.millis(),
                 ReadFrom::LastN(_) => model.is_held(record),
             }
@@ -200,13 +201,16 @@ impl Reader {
             }
             slice.push(record.offset);
         }
-        let from = if let ReadFrom::After(position) = self.from { position.offset() } else { 0 };
+        let from = match self.from {
+            ReadFrom::After(position) | ReadFrom::Kept(position) => position.offset(),
+            _ => 0,
+        };
         self.reached = self.reached.max(from).max(left.map_or(model.last(self.id.shard), |left| left - 1));
         (slice, self.reached, left.is_none())
     }
 
     pub(super) fn is_something_lost(&self, model: &Model) -> bool {
-        let ReadFrom::After(position) = self.from else { return false };
+        let (ReadFrom::After(position) | ReadFrom::Kept(position)) = self.from else { return false };
         model.all.iter().any(|record| {
             record.matches(self.id.shard, self.filter)
                 && record.offset > position.offset()

@@ -1,0 +1,381 @@
+//! What a worker's shards keep for sessions: which messages, how much each session owes, and from where on the log has
+//! to hold what no rule does.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use hashbrown::HashMap;
+use murre_protocol::{Position, TopicFilter};
+use slab::Slab;
+
+use super::{Embedded, Interest};
+use crate::{
+    engine::{EngineInput, Outputs},
+    ids::{KeptId, KeptSessionId, WorkerId},
+    kept::{Debt, KeepInput, KeepReport, Restored},
+    log::LogCommand,
+    now::{Now, Tick},
+    placement::Placement,
+    shard::Shard,
+};
+
+/// What a session may owe is counted in so many steps: each is reported, and messages make room in such lumps.
+const STEPS: u64 = 64;
+/// How long the log holds at least what was acknowledged, so that it isn't told of each acknowledgement.
+const FLOORS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What one worker's shards keep.
+#[derive(Debug)]
+pub(super) struct Keeping {
+    worker: WorkerId,
+    shards: usize,
+    /// A lump.
+    step: Debt,
+    kept: Slab<Kept>,
+    by_id: HashMap<KeptId, u32>,
+    sessions: HashMap<KeptSessionId, Owed>,
+    /// Sessions that owe so much more or less than was reported that it is time to.
+    unreported: Vec<KeptSessionId>,
+    /// What the log was told that it has to hold, by shard; none before it was told.
+    floors: Option<Vec<u64>>,
+    /// When it is to be told anew.
+    floors_due: Option<Tick>,
+}
+
+/// A subscription.
+#[derive(Debug)]
+struct Kept {
+    id: KeptId,
+    filter: TopicFilter<'static>,
+    /// By place of the worker's shards.
+    shards: Vec<InShard>,
+}
+
+/// A subscription in one shard.
+#[derive(Debug, Default)]
+struct InShard {
+    /// Up to there all was acknowledged.
+    cursor: u64,
+    /// The last message that matches.
+    newest: u64,
+    debt: Debt,
+    lumps: VecDeque<Lump>,
+    /// Whether the debt has changed since it was reported.
+    changed: bool,
+}
+
+/// Messages that are let go of together.
+#[derive(Debug)]
+struct Lump {
+    last: u64,
+    debt: Debt,
+}
+
+/// A session, as far as this worker's shards know.
+#[derive(Debug, Default)]
+struct Owed {
+    kept: BTreeSet<u32>,
+    now: Debt,
+    reported: Debt,
+    listed: bool,
+}
+
+impl Keeping {
+    pub(super) fn new(worker: WorkerId, shards: usize, debt_max: Debt, outlives: bool) -> Self {
+        let step = debt_max.part(STEPS);
+        let step = Debt { messages: step.messages.max(1), bytes: step.bytes.max(1) };
+        Self {
+            worker,
+            shards,
+            step,
+            kept: Slab::new(),
+            by_id: HashMap::new(),
+            sessions: HashMap::new(),
+            unreported: Vec::new(),
+            floors: None,
+            // a log that outlives the process deletes nothing until it is told what sessions need
+            floors_due: outlives.then_some(Tick(0)),
+        }
+    }
+
+    /// How many subscriptions are kept for.
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    fn begin(&mut self, id: KeptId, filter: TopicFilter<'static>, shards: Vec<InShard>) -> u32 {
+        let owed = self.sessions.entry(id.session).or_default();
+        for shard in &shards {
+            owed.now.add(shard.debt);
+            owed.reported.add(shard.debt);
+        }
+        let place = self.kept.insert(Kept { id, filter, shards }) as u32;
+        owed.kept.insert(place);
+        self.by_id.insert(id, place);
+        place
+    }
+
+    fn end(&mut self, id: KeptId) -> Option<(u32, TopicFilter<'static>)> {
+        let place = self.by_id.remove(&id)?;
+        let kept = self.kept.try_remove(place as usize)?;
+        if let Some(owed) = self.sessions.get_mut(&id.session) {
+            owed.kept.remove(&place);
+            for shard in &kept.shards {
+                owed.now.sub(shard.debt);
+                owed.reported.sub(shard.debt);
+            }
+            if owed.kept.is_empty() {
+                self.sessions.remove(&id.session);
+            }
+        }
+        Some((place, kept.filter))
+    }
+
+    /// A message was taken that these subscriptions want.
+    pub(super) fn owe(&mut self, who: &[u32], shard: usize, position: Position, bytes: usize) {
+        let more = Debt { messages: 1, bytes: bytes as u64 };
+        for place in who {
+            let Some(kept) = self.kept.get_mut(*place as usize) else { continue };
+            let Some(in_shard) = kept.shards.get_mut(shard) else { continue };
+            in_shard.owe(position.offset(), more, self.step);
+            let session = kept.id.session;
+            let Some(owed) = self.sessions.get_mut(&session) else { continue };
+            owed.now.add(more);
+            if owed.now.is_past(Debt {
+                messages: owed.reported.messages + self.step.messages,
+                bytes: owed.reported.bytes + self.step.bytes,
+            }) && !std::mem::replace(&mut owed.listed, true)
+            {
+                self.unreported.push(session);
+            }
+        }
+    }
+
+    /// Everything up to a position was acknowledged; or it has to make room.
+    fn settle(&mut self, id: KeptId, shard: usize, offset: u64) -> Option<Debt> {
+        let kept = self.kept.get_mut(*self.by_id.get(&id)? as usize)?;
+        let in_shard = kept.shards.get_mut(shard)?;
+        let gone = in_shard.settle(offset);
+        let owed = self.sessions.get_mut(&id.session)?;
+        owed.now.sub(gone);
+        if (owed.reported.messages > owed.now.messages + self.step.messages
+            || owed.reported.bytes > owed.now.bytes + self.step.bytes)
+            && !std::mem::replace(&mut owed.listed, true)
+        {
+            self.unreported.push(id.session);
+        }
+        Some(gone)
+    }
+
+    /// What has to be reported of a session.
+    fn changes(&mut self, placement: &Placement, session: KeptSessionId) -> Vec<(KeptId, u8, Debt)> {
+        let Some(owed) = self.sessions.get_mut(&session) else { return Vec::new() };
+        owed.listed = false;
+        owed.reported = owed.now;
+        let numbers: Vec<u8> = placement.shards_of(self.worker).collect();
+        let mut changes = Vec::new();
+        for place in &owed.kept {
+            let Some(kept) = self.kept.get_mut(*place as usize) else { continue };
+            for (shard, number) in kept.shards.iter_mut().zip(&numbers) {
+                if std::mem::take(&mut shard.changed) {
+                    changes.push((kept.id, *number, shard.debt));
+                }
+            }
+        }
+        changes
+    }
+
+    /// From where on each of this worker's shards has to hold what no rule does; of others it knows nothing.
+    fn floors_of(&self, shards: &[Shard]) -> Vec<u64> {
+        let mut floors = vec![u64::MAX; self.shards];
+        if self.kept.is_empty() {
+            return floors;
+        }
+        for (place, shard) in shards.iter().enumerate() {
+            let position = shard.position().offset();
+            let of_shard = self.kept.iter().filter_map(|(_, kept)| kept.shards.get(place));
+            let needed = of_shard.filter(|shard| shard.newest > shard.cursor).map(|shard| shard.cursor);
+            // what comes next is needed before anyone can say so
+            let floor = needed.min().unwrap_or(position).min(position);
+            if let Some(of) = floors.get_mut(usize::from(shard.number())) {
+                *of = floor;
+            }
+        }
+        floors
+    }
+}
+
+impl InShard {
+    fn owe(&mut self, offset: u64, more: Debt, step: Debt) {
+        self.newest = offset;
+        self.debt.add(more);
+        self.changed = true;
+        let small = |lump: &&mut Lump| lump.debt.messages < step.messages && lump.debt.bytes < step.bytes;
+        match self.lumps.back_mut().filter(small) {
+            Some(lump) => {
+                lump.last = offset;
+                lump.debt.add(more);
+            }
+            None => self.lumps.push_back(Lump { last: offset, debt: more }),
+        }
+    }
+
+    /// Lumps that are only acknowledged in part count until they are whole.
+    fn settle(&mut self, offset: u64) -> Debt {
+        self.cursor = self.cursor.max(offset);
+        let mut gone = Debt::default();
+        while let Some(lump) = self.lumps.pop_front_if(|lump| lump.last <= self.cursor) {
+            gone.add(lump.debt);
+        }
+        self.debt.sub(gone);
+        self.changed |= gone != Debt::default();
+        gone
+    }
+
+    /// Where the rest begins when the oldest, so much at least, makes room.
+    fn cut_at(&self, room: Debt) -> u64 {
+        let mut gone = Debt::default();
+        for lump in &self.lumps {
+            gone.add(lump.debt);
+            if gone.messages >= room.messages && gone.bytes >= room.bytes {
+                return lump.last;
+            }
+        }
+        self.newest.max(self.cursor)
+    }
+}
+
+impl Embedded {
+    /// Goes on keeping for the sessions that an earlier process has kept.
+    pub(super) fn restore_kept(&mut self, now: Now, restored: &Restored) {
+        for of in &restored.sessions {
+            if self.placement.worker(of.shard) == self.worker {
+                let place = self.place(of.shard);
+                if let Some(shard) = self.shards.get_mut(place) {
+                    shard.clients.restore(now, of);
+                    self.counters.kept_sessions.add(1);
+                }
+            }
+            for (sub, subscription) in &of.session.subscriptions {
+                let in_shards = self.shards.iter().map(|shard| {
+                    let state =
+                        subscription.shards.get(usize::from(shard.number())).copied().unwrap_or_default();
+                    let newest = shard.position().offset();
+                    // what an earlier process has counted is let go of together
+                    let debt = if newest > state.cursor.kept { state.debt } else { Debt::default() };
+                    let lumps = (debt != Debt::default()).then_some(Lump { last: newest, debt });
+                    InShard {
+                        cursor: state.cursor.kept,
+                        newest,
+                        debt,
+                        lumps: lumps.into_iter().collect(),
+                        changed: true,
+                    }
+                });
+                let (id, in_shards) = (of.session.kept_id(*sub, subscription), in_shards.collect());
+                let place = self.keeping.begin(id, subscription.filter.clone(), in_shards);
+                self.interest.insert(&subscription.filter, Interest::Kept(place));
+            }
+        }
+    }
+
+    /// The record of a client wants something of this worker's shards.
+    pub(super) fn keep(&mut self, now: Now, input: KeepInput, out: &mut Outputs) {
+        match input {
+            KeepInput::Begin(id, filter) => {
+                self.generation += 1;
+                let at = |shard: &Shard| {
+                    let offset = shard.position().offset();
+                    InShard { cursor: offset, newest: offset, ..InShard::default() }
+                };
+                let in_shards = self.shards.iter().map(at).collect();
+                let place = self.keeping.begin(id, filter.clone(), in_shards);
+                self.interest.insert(&filter, Interest::Kept(place));
+                if self.keeping.len() == 1 {
+                    // before it is owed anything
+                    self.tell_floors(out);
+                }
+                let positions = self.shards.iter().map(Shard::position).collect();
+                self.report(id.session.shard, KeepReport::Begun(id, self.worker, positions), out);
+            }
+            KeepInput::End(ids) => {
+                self.generation += 1;
+                for (place, filter) in ids.into_iter().filter_map(|id| self.keeping.end(id)) {
+                    self.interest.remove(&filter, &Interest::Kept(place));
+                }
+                self.floors_change(now);
+            }
+            KeepInput::Acknowledged(id, positions) => {
+                for position in positions {
+                    if self.placement.worker(position.shard()) == self.worker {
+                        let place = self.place(position.shard());
+                        self.keeping.settle(id, place, position.offset());
+                    }
+                }
+                self.floors_change(now);
+                self.report_debts(out);
+            }
+            KeepInput::Cut(id, shard, room) => self.cut(now, id, shard, room, out),
+        }
+    }
+
+    /// The oldest messages make room.
+    fn cut(&mut self, now: Now, id: KeptId, number: u8, room: Debt, out: &mut Outputs) {
+        let place = self.place(number);
+        let keeping = &mut self.keeping;
+        let kept = keeping.by_id.get(&id).and_then(|at| keeping.kept.get(*at as usize));
+        let Some(offset) = kept.and_then(|kept| kept.shards.get(place)).map(|shard| shard.cut_at(room))
+        else {
+            return;
+        };
+        let gone = keeping.settle(id, place, offset).unwrap_or_default();
+        let kept = keeping.by_id.get(&id).and_then(|at| keeping.kept.get_mut(*at as usize));
+        let Some(in_shard) = kept.and_then(|kept| kept.shards.get_mut(place)) else { return };
+        in_shard.changed = false;
+        let left = in_shard.debt;
+        self.counters.session_dropped.add(gone.messages);
+        let position = Position::new(offset, number);
+        let report = KeepReport::Cut { id, position, messages: gone.messages, left };
+        self.report(id.session.shard, report, out);
+        self.floors_change(now);
+    }
+
+    fn report(&self, shard: u8, report: KeepReport, out: &mut Outputs) {
+        out.engine(self.placement.worker(shard), EngineInput::Report(report));
+    }
+
+    /// Reports what sessions owe, where that has changed much.
+    pub(super) fn report_debts(&mut self, out: &mut Outputs) {
+        while let Some(session) = self.keeping.unreported.pop() {
+            let changes = self.keeping.changes(&self.placement, session);
+            if !changes.is_empty() {
+                self.report(session.shard, KeepReport::Debts(changes), out);
+            }
+        }
+    }
+
+    fn floors_change(&mut self, now: Now) {
+        self.keeping.floors_due.get_or_insert(now.tick + FLOORS_EVERY);
+    }
+
+    /// When the log is to be told what it has to hold.
+    pub(super) fn floors_due(&self) -> Option<Tick> {
+        self.keeping.floors_due
+    }
+
+    /// Tells the log what it has to hold, if it is time to.
+    pub(super) fn renew_floors(&mut self, now: Now, out: &mut Outputs) {
+        if self.keeping.floors_due.is_some_and(|due| due <= now.tick) {
+            self.tell_floors(out);
+        }
+    }
+
+    fn tell_floors(&mut self, out: &mut Outputs) {
+        self.keeping.floors_due = None;
+        let floors = self.keeping.floors_of(&self.shards);
+        if self.keeping.floors.as_ref() != Some(&floors) {
+            let worker = self.worker;
+            out.log.push(LogCommand::Floors { worker, floors: floors.clone() });
+            self.keeping.floors = Some(floors);
+        }
+    }
+}
