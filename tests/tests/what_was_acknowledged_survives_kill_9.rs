@@ -1,4 +1,5 @@
-//! What was acknowledged as durable is there after `kill -9`, in order, and with `sequence` once.
+//! What was acknowledged as durable is there after `kill -9`, in order, and with `sequence` once. A session that is kept
+//! misses nothing.
 //!
 //! `MURRE_ROUNDS=500` kills more often than usual.
 
@@ -60,6 +61,54 @@ impl Device {
     }
 }
 
+/// A subscriber whose session is kept: what it has seen of each topic.
+#[derive(Default)]
+struct Watcher {
+    seen: HashMap<String, BTreeSet<u64>>,
+}
+
+impl Watcher {
+    /// Connects, subscribes where its session is new, and reads and acknowledges until the broker is gone, or until
+    /// `enough`.
+    fn watch(mut self, broker: &Broker, enough: impl Fn(&Self) -> bool + Send + 'static) -> JoinHandle<Self> {
+        let mut client = Client::open(broker);
+        client.send(&Packet::connect(json!({ "client_id": "watcher", "session_expiry": 600 })));
+        let connected = client.expect(Kind::Connected);
+        if connected.info("session_present").as_bool() == Some(false) {
+            assert!(self.seen.is_empty(), "the session was lost");
+            client.subscribe_with(1, "load/#", json!({ "from": "live", "ack": true }));
+        }
+        thread::spawn(move || {
+            let mut last: HashMap<String, u64> = HashMap::new();
+            while !enough(&self) {
+                let Some(packet) = client.packet_or_end() else { break };
+                if !packet.is(Kind::Message) {
+                    continue;
+                }
+                let message = Message::from_packet(packet);
+                let number = message.text().parse().unwrap();
+                let before = last.insert(message.topic.clone(), number);
+                assert!(before < Some(number), "{}: {number} after {before:?}", message.topic);
+                let ack = Packet::new(Kind::Ack, [value(json!(1)), value(json!(message.position))]);
+                self.seen.entry(message.topic).or_default().insert(number);
+                if !client.try_send_all(&[ack]) {
+                    break;
+                }
+            }
+            self
+        })
+    }
+
+    /// Whether it has seen every reading that the devices know to be taken.
+    fn has_all_of(&self, acknowledged: &[u64]) -> bool {
+        let has = |device: usize, number: u64| {
+            let topic = format!("load/{device}/{}", number % 3);
+            self.seen.get(&topic).is_some_and(|seen| seen.contains(&number))
+        };
+        acknowledged.iter().enumerate().all(|(device, last)| (1..=*last).all(|number| has(device, number)))
+    }
+}
+
 /// Everything that the log has.
 fn history(broker: &Broker) -> Vec<Message> {
     Client::connect(broker).subscribe_with(1, "load/#", json!({ "from": { "since": 0 } }))
@@ -98,10 +147,12 @@ fn acknowledged_readings_are_there_in_order_and_once_however_often_the_broker_is
     let folder = tempfile::tempdir().unwrap();
     let mut devices: Vec<Device> = (0..PUBLISHERS).map(|id| Device { id, acknowledged: 0 }).collect();
     let mut positions: HashMap<u64, u64> = HashMap::new();
+    let mut watcher = Watcher::default();
     for round in 0..rounds() {
         let broker = Broker::with_store(folder.path(), KEEP_ALL);
         let messages = history(&broker);
         check(&messages, &devices, round);
+        let watching = watcher.watch(&broker, |_| false);
         let all = Arc::new(AtomicU64::new(0));
         let working: Vec<_> = devices
             .drain(..)
@@ -117,10 +168,14 @@ fn acknowledged_readings_are_there_in_order_and_once_however_often_the_broker_is
         positions_never_go_back(&broker, &mut positions);
         broker.kill();
         devices = working.into_iter().map(|device| device.join().unwrap()).collect();
+        watcher = watching.join().unwrap();
     }
     let broker = Broker::with_store(folder.path(), KEEP_ALL);
     check(&history(&broker), &devices, rounds());
-    assert!(devices.iter().map(|device| device.acknowledged).sum::<u64>() >= rounds() * 50);
+    let acknowledged: Vec<u64> = devices.iter().map(|device| device.acknowledged).collect();
+    assert!(acknowledged.iter().sum::<u64>() >= rounds() * 50);
+    // waits for what is missing, or fails when it doesn't come
+    watcher.watch(&broker, move |watcher| watcher.has_all_of(&acknowledged)).join().unwrap();
 }
 
 fn positions_never_go_back(broker: &Broker, newest: &mut HashMap<u64, u64>) {
