@@ -5,8 +5,9 @@
 
 mod support;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, future::IntoFuture, path::Path, time::Duration};
 
+use futures_util::future::try_join_all;
 use murre_client::{
     Acknowledge, Backoff, Client, ClientBuilder, From, Message, Spool, SpoolSync, Subscription,
     SubscriptionEvent, Timestamp,
@@ -139,10 +140,45 @@ const KEEP_BOILER: &str = "[[keep]]\nfilter = 'boiler/#'\ndurable = true\n";
 
 /// A broker with its store in `folder`, behind `link`.
 fn broker_with_store(folder: &Path, link: &Link) -> Broker {
-    std::fs::write(folder.join("murre.toml"), KEEP_BOILER).unwrap();
+    broker_configured(folder, link, KEEP_BOILER)
+}
+
+fn broker_configured(folder: &Path, link: &Link, file: &str) -> Broker {
+    std::fs::write(folder.join("murre.toml"), file).unwrap();
     let broker = Broker::start_in(folder, &["serve", "--data", "store"]);
     link.lead_to(broker.address());
     broker
+}
+
+/// Publishes to new topics until the broker takes none in any shard; those that it took.
+async fn fill(client: &Client) -> Vec<String> {
+    let mut taken = Vec::new();
+    for topic in (0..400).map(|n| format!("boiler/{n}")) {
+        if client.publish(topic.as_str()).json(&0).unwrap().await.is_ok() {
+            taken.push(topic);
+        }
+    }
+    taken
+}
+
+#[tokio::test]
+async fn what_was_refused_for_now_is_in_the_log_once_behind_what_was_accepted_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = Link::new().await;
+    let broker =
+        broker_configured(folder.path(), &link, &format!("{KEEP_BOILER}[limits]\ntopics_max = 64\n"));
+    let taken = fill(&Client::builder(&broker.url).connect().await.unwrap()).await;
+    let spool = Spool::at(folder.path().join("spool")).sync(SpoolSync::Never).rate(0.0);
+    let device = behind(&link).client_id("boiler-7").spool(spool).start().unwrap();
+    let refused = device.publish("boiler/new").json(&1).unwrap().enqueue().await.unwrap();
+    let later = taken.iter().map(|topic| device.publish(topic.as_str()).json(&2).unwrap().into_future());
+    try_join_all(later).await.unwrap();
+    broker.kill();
+
+    let broker = broker_with_store(folder.path(), &link);
+    refused.await.unwrap();
+    let logged = history(&broker, "boiler/new").await;
+    assert_eq!(logged.iter().map(number).collect::<Vec<_>>(), [1]);
 }
 
 /// When reading `n` was taken.

@@ -4,9 +4,8 @@
 //! with ([`take_results`](Drain::take_results)); the connection [`take`](Drain::take)s what is to be sent and brings the
 //! [`answered`](Drain::answered).
 //!
-//! Sending the same message again with the same sequence is safe while nobody knows whether the broker has it. After a
-//! refusal that will pass it isn't once a later message was accepted: the broker would take the earlier sequence for a
-//! repeat. Such a message is put into the spool again behind all others, under a new sequence.
+//! A message that has no answer is sent again with its sequence, which tells the broker what it has already. So is one
+//! that was refused for a while, also behind later ones that were accepted: the broker knows which it refused.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -33,6 +32,7 @@ pub(crate) struct Entry {
     pub(crate) sequence: u64,
     /// The whole packet.
     pub(crate) packet: Vec<u8>,
+    /// Since it was sent.
     refused: bool,
 }
 
@@ -50,8 +50,6 @@ pub(crate) struct Refusal {
 pub(crate) struct Results {
     /// Done with: accepted, or refused for good.
     pub(crate) done: Vec<u64>,
-    /// To be put into the spool again, under new sequences.
-    pub(crate) again: Vec<Entry>,
     pub(crate) refusals: Vec<Refusal>,
 }
 
@@ -67,8 +65,6 @@ pub(crate) struct Drain {
     sent: usize,
     tickets: Tickets,
     results: Results,
-    /// The greatest sequence that was accepted.
-    accepted: u64,
     /// A refusal that will pass came, so that no more is sent until all that was sent is answered.
     holding: bool,
     failures: u32,
@@ -89,7 +85,6 @@ impl Drain {
             sent: 0,
             tickets: Tickets::default(),
             results: Results::default(),
-            accepted: 0,
             holding: false,
             failures: 0,
             next_at: None,
@@ -124,13 +119,6 @@ impl Drain {
         dropped
     }
 
-    /// A message goes on under another sequence.
-    pub(crate) fn renamed(&mut self, from: u64, to: u64) {
-        if let Some(ticket) = self.tickets.waiting.remove(&from) {
-            self.tickets.insert(to, ticket);
-        }
-    }
-
     /// How many messages, and bytes of them, are to be fetched from disk.
     pub(crate) fn room(&self) -> (usize, usize) {
         let bytes = BYTES_MAX.saturating_sub(self.window_bytes);
@@ -157,7 +145,7 @@ impl Drain {
 
     /// Whether the worker has something to do.
     pub(crate) fn has_results(&self) -> bool {
-        !self.results.done.is_empty() || !self.results.again.is_empty()
+        !self.results.done.is_empty()
     }
 
     // The connection's.
@@ -205,7 +193,6 @@ impl Drain {
     ) {
         let Ok(at) = self.window.binary_search_by_key(&sequence, |entry| entry.sequence) else { return };
         if code.is_ok() {
-            self.accepted = self.accepted.max(sequence);
             self.remove(at);
             self.results.done.push(sequence);
             self.tickets.resolve(sequence, Outcome::Accepted(position));
@@ -233,16 +220,9 @@ impl Drain {
         self.settle();
     }
 
-    /// Takes no more for sent; what was refused before a later one was accepted has to be put in again.
+    /// Takes nothing for sent any longer.
     fn settle(&mut self) {
         (self.holding, self.sent) = (false, 0);
-        while let Some(at) =
-            self.window.iter().position(|entry| entry.refused && entry.sequence < self.accepted)
-        {
-            if let Some(entry) = self.remove(at) {
-                self.results.again.push(entry);
-            }
-        }
         self.window.iter_mut().for_each(|entry| entry.refused = false);
     }
 

@@ -123,8 +123,8 @@ impl Spool {
     }
 
     /// How many messages are on their way at a time, sent and not answered: 1 to 256. With 1 each waits for the answer
-    /// to the one before, which costs a round trip for each message and makes the order, and once in the log, hold also
-    /// where the broker refuses messages for a while.
+    /// to the one before, which costs a round trip for each message and makes the order hold also where the broker
+    /// refuses messages for a while.
     #[must_use]
     pub fn in_flight(mut self, messages: usize) -> Self {
         self.in_flight = messages.clamp(1, 256);

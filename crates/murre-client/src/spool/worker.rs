@@ -22,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{
     Spool, SpoolError, SpoolStatus, SpoolSync,
-    drain::{Drain, Entry, Results},
+    drain::{Drain, Results},
     store::{Gone, Options, Refused, Store},
 };
 use crate::{event::Event, session::Outcome, shared::Shared};
@@ -135,7 +135,7 @@ impl Opened {
     pub(crate) fn start(self, shared: &Arc<Shared>) -> io::Result<()> {
         let Self { store, commands, sync } = self;
         let shared = Arc::downgrade(shared);
-        let worker = Worker { store, sync, sync_at: None, retries: Vec::new() };
+        let worker = Worker { store, sync, sync_at: None };
         std::thread::Builder::new()
             .name("murre-spool".into())
             .spawn(move || worker.run(&commands, &shared))?;
@@ -148,8 +148,6 @@ struct Worker {
     sync: SpoolSync,
     /// When what was taken has to be on the disk.
     sync_at: Option<Instant>,
-    /// Messages that could not be put in again yet.
-    retries: Vec<Entry>,
 }
 
 /// A publish that was taken in, or wasn't.
@@ -202,22 +200,18 @@ impl Worker {
     }
 
     fn work(&mut self, client: &Shared, spool: &Handle, appends: Vec<Append>) {
-        let Results { done, again, refusals } = client.session().spool_results();
-        self.retries.extend(again);
+        let Results { mut done, refusals } = client.session().spool_results();
         let mut gone = Gone::default();
-        let renamed = self.put_in_again(&mut gone);
         let mut taken: Vec<Taken> = appends.into_iter().map(|append| self.take(append, &mut gone)).collect();
-        let renamed = self.bring_to_disk(&mut taken, renamed);
-        let mut finished = done;
-        finished.extend(renamed.iter().map(|(old, _)| old.sequence));
+        self.bring_to_disk(&mut taken);
         let mut dropped = gone.unread;
         if let Some(drain) = client.session().spool() {
             let unsent = drain.drop_unsent(&gone.handed);
-            finished.extend_from_slice(&unsent);
+            done.extend_from_slice(&unsent);
             dropped.extend(unsent);
         }
-        if !finished.is_empty()
-            && let Err(error) = self.store.finish(&finished)
+        if !done.is_empty()
+            && let Err(error) = self.store.finish(&done)
         {
             tracing::warn!(%error, "the spool can't record what is done with; it is sent again after a restart");
         }
@@ -227,7 +221,7 @@ impl Worker {
             status.refused += refusals.len() as u64;
             status.sequence = status.sequence.max(last.unwrap_or_default());
         });
-        self.tell_session(client, taken, &renamed, &dropped);
+        self.tell_session(client, taken, &dropped);
         for refusal in refusals {
             client.events.emit(Event::SpoolRefused {
                 topic: refusal.topic,
@@ -239,22 +233,6 @@ impl Worker {
         client.dropped(dropped.len() as u64);
     }
 
-    /// Puts messages in again under new sequences, which are given with them.
-    fn put_in_again(&mut self, gone: &mut Gone) -> Vec<(Entry, u64)> {
-        let mut renamed = Vec::new();
-        for entry in std::mem::take(&mut self.retries) {
-            match self.store.append(|sequence| with_sequence(&entry.packet, sequence)) {
-                Ok((sequence, more)) => {
-                    renamed.push((entry, sequence));
-                    gone.extend(more);
-                }
-                // There will be room when others are through; nothing is fetched before.
-                Err(_) => self.retries.push(entry),
-            }
-        }
-        renamed
-    }
-
     fn take(&mut self, append: Append, gone: &mut Gone) -> Taken {
         let result = self.store.append(|sequence| encode(&append.publish, sequence));
         let result = result.map(|(sequence, more)| {
@@ -264,10 +242,9 @@ impl Worker {
         Taken { append, result }
     }
 
-    /// Brings what was taken and renamed to the disk, as the rule is. After an error none of it counts; what was renamed
-    /// is given back where it does.
-    fn bring_to_disk(&mut self, taken: &mut [Taken], renamed: Vec<(Entry, u64)>) -> Vec<(Entry, u64)> {
-        let is_any = !renamed.is_empty() || taken.iter().any(|taken| taken.result.is_ok());
+    /// Brings what was taken to the disk, as the rule is. After an error none of it counts.
+    fn bring_to_disk(&mut self, taken: &mut [Taken]) {
+        let is_any = taken.iter().any(|taken| taken.result.is_ok());
         if let (SpoolSync::Interval(interval), true) = (self.sync, is_any) {
             self.sync_at.get_or_insert_with(|| Instant::now() + interval);
         }
@@ -275,15 +252,13 @@ impl Worker {
             self.sync_now();
         }
         if self.sync != SpoolSync::Always || !is_any {
-            return renamed;
+            return;
         }
-        let Err(error) = self.store.sync(true) else { return renamed };
+        let Err(error) = self.store.sync(true) else { return };
         tracing::error!(%error, "the spool could not be brought to the disk");
         for taken in taken.iter_mut().filter(|taken| taken.result.is_ok()) {
             taken.result = Err(Refused::Io(io::Error::new(error.kind(), error.to_string())));
         }
-        self.retries.extend(renamed.into_iter().map(|(entry, _)| entry));
-        Vec::new()
     }
 
     fn sync_now(&mut self) {
@@ -295,18 +270,9 @@ impl Worker {
         }
     }
 
-    fn tell_session(
-        &mut self,
-        client: &Shared,
-        taken: Vec<Taken>,
-        renamed: &[(Entry, u64)],
-        dropped: &[u64],
-    ) {
+    fn tell_session(&mut self, client: &Shared, taken: Vec<Taken>, dropped: &[u64]) {
         // Nobody else fills the window, so that there is at least as much room when the messages are there.
-        let (count, bytes) = match (self.retries.is_empty(), client.session().spool()) {
-            (true, Some(drain)) => drain.room(),
-            _ => (0, 0),
-        };
+        let (count, bytes) = client.session().spool().map_or((0, 0), |drain| drain.room());
         let messages = self.store.read(count, bytes).unwrap_or_else(|error| {
             tracing::error!(%error, "the spool can't be read");
             Vec::new()
@@ -314,9 +280,6 @@ impl Worker {
         let mut answers = Vec::new();
         let mut session = client.session();
         let Some(drain) = session.spool() else { return };
-        for (old, new) in renamed {
-            drain.renamed(old.sequence, *new);
-        }
         for Taken { append, result } in taken {
             let result = result.map(|sequence| drain.expect(sequence, append.ticket));
             answers.push((append.taken, result));
@@ -341,13 +304,4 @@ fn encode(publish: &Publish<'_>, sequence: u64) -> Vec<u8> {
     let mut packet = Vec::with_capacity(publish.topic.len() + publish.payload.len() + 48);
     Codec::MessagePack.write_client(&ClientPacket::Publish(publish), &mut packet);
     packet
-}
-
-/// `packet` under another sequence.
-fn with_sequence(packet: &[u8], sequence: u64) -> Vec<u8> {
-    match Codec::MessagePack.client_packet(packet, usize::MAX) {
-        Ok(Some((ClientPacket::Publish(publish), _))) => encode(&publish, sequence),
-        // Not reachable: the spool's packets are publishes that were written here, and checked by their checksums.
-        _ => packet.to_vec(),
-    }
 }
