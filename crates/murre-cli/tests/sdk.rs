@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, future::IntoFuture, path::Path, time::Duration}
 
 use futures_util::future::try_join_all;
 use murre_client::{
-    Acknowledge, Backoff, Client, ClientBuilder, From, Message, Spool, SpoolSync, Subscription,
+    Acknowledge, Backoff, Client, ClientBuilder, Event, From, Message, Spool, SpoolSync, Subscription,
     SubscriptionEvent, Timestamp,
 };
 
@@ -228,4 +228,95 @@ async fn what_a_device_spools_is_in_the_log_once_in_order_and_with_its_time_howe
     {
         assert_eq!(by_topic[&topic], numbers.collect::<Vec<_>>(), "{topic}");
     }
+}
+
+/// A client whose session the broker keeps.
+async fn archive(link: &Link) -> Client {
+    behind(link).client_id("archive").session_expiry(Duration::from_secs(3600)).connect().await.unwrap()
+}
+
+async fn archived(client: &Client) -> Subscription {
+    client.subscribe("n").from(From::Live).acknowledge(Acknowledge::Explicit).await.unwrap()
+}
+
+/// Takes so many messages and acknowledges them; their numbers.
+async fn handle(subscription: &mut Subscription, count: usize) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    for _ in 0..count {
+        let message = next_message(subscription).await;
+        message.acknowledge();
+        numbers.push(number(&message));
+    }
+    numbers
+}
+
+/// Waits until the broker has what was acknowledged: packets are handled in order.
+async fn settle(client: &Client) {
+    client.publish("settled").json(&1).unwrap().await.unwrap();
+}
+
+fn publish(broker: &Broker, numbers: std::ops::RangeInclusive<u64>) {
+    let lines: Vec<String> = numbers.map(|n| n.to_string()).collect();
+    assert!(broker.publish_lines(&["pub", "n"], &lines.join("\n")).status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_brings_what_was_published_meanwhile_and_what_was_not_acknowledged() {
+    let broker = Broker::start(&["serve"]);
+    let link = Link::new().await;
+    link.lead_to(broker.address());
+    let client = archive(&link).await;
+    let mut subscription = archived(&client).await;
+    publish(&broker, 1..=5);
+    assert_eq!(handle(&mut subscription, 2).await, [1, 2]);
+    let third = next_message(&mut subscription).await;
+    settle(&client).await;
+    let mut events = client.events();
+    link.take_down();
+    publish(&broker, 6..=8);
+    link.lead_to(broker.address());
+
+    while !matches!(events.next().await.unwrap(), Event::Connected { session_present: true, .. }) {}
+    let (again, rest) = (next_message(&mut subscription).await, handle(&mut subscription, 5).await);
+    assert_eq!((number(&third), number(&again), rest), (3, 3, vec![4, 5, 6, 7, 8]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_process_goes_on_with_the_session_also_after_its_broker_was_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = Link::new().await;
+    let broker = broker_with_store(folder.path(), &link);
+    let client = archive(&link).await;
+    let mut subscription = archived(&client).await;
+    publish(&broker, 1..=5);
+    assert_eq!(handle(&mut subscription, 3).await, [1, 2, 3]);
+    settle(&client).await;
+    drop(subscription);
+    client.close().await;
+    publish(&broker, 6..=7);
+    broker.lines(&["pub", "written", "--retain", "1"]);
+    broker.kill();
+
+    let broker = broker_with_store(folder.path(), &link);
+    publish(&broker, 8..=9);
+    let client = archive(&link).await;
+    let mut subscription = archived(&client).await;
+    assert_eq!(handle(&mut subscription, 6).await, [4, 5, 6, 7, 8, 9]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_was_closed_is_no_part_of_the_session() {
+    let broker = Broker::start(&["serve"]);
+    let link = Link::new().await;
+    link.lead_to(broker.address());
+    let client = archive(&link).await;
+    archived(&client).await.close().await;
+    client.close().await;
+    publish(&broker, 1..=3);
+
+    let client = archive(&link).await;
+    let mut subscription = archived(&client).await;
+    publish(&broker, 4..=4);
+    // It is new to the session, and begins with the last value.
+    assert_eq!(handle(&mut subscription, 2).await, [3, 4]);
 }

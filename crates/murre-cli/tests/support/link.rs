@@ -35,6 +35,11 @@ impl Link {
         self.target.send_replace(Some(address));
     }
 
+    /// Breaks all connections, and takes no new ones.
+    pub(crate) fn take_down(&self) {
+        self.target.send_replace(None);
+    }
+
     /// Breaks all connections; new ones lead where the old ones did.
     pub(crate) fn cut(&self) {
         self.target.send_modify(|_| {});
