@@ -158,7 +158,7 @@ export class Feed<T> {
     // Who asks for the next has handled the last.
     if (this.#taken) this.#host.acknowledge(this.#taken.run, this.#taken.position);
     this.#taken = undefined;
-    const message = this.#shift();
+    const message = this.#flows ? undefined : this.#shift();
     if (this.#flows) reader.reject(new TypeError("a subscription with message listeners can't be iterated"));
     else if (message) reader.resolve({ done: false, value: message });
     else if (this.#ended) settleAtEnd(reader, this.#ended.error);

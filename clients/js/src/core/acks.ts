@@ -33,9 +33,11 @@ export class Acks {
   /** Writes what is due, as long as the frame has room. */
   take(frame: Frame): void {
     for (const sub of this.#due) {
-      if (frame.isFull) return;
-      const acknowledged = this.#subs.get(sub);
-      for (const position of acknowledged?.due.splice(0) ?? []) frame.add(ackPacket(sub, position));
+      const due = this.#subs.get(sub)?.due ?? [];
+      for (let position = due.at(-1); position !== undefined; position = due.at(-1)) {
+        if (!frame.offer(ackPacket(sub, position))) return;
+        due.pop();
+      }
       this.#due.delete(sub);
     }
   }

@@ -24,9 +24,9 @@ export class Changes {
     };
   }
 
-  /** Whether one may be sent. */
-  get isDue(): boolean {
-    return this.#wanted !== undefined && this.#sent === undefined;
+  /** The options that are to be sent now; undefined where there are none, or an answer is awaited. */
+  get due(): WireOptions | undefined {
+    return this.#sent ? undefined : this.#wanted?.options;
   }
 
   /** Whether an answer is awaited. */
@@ -34,12 +34,10 @@ export class Changes {
     return this.#sent !== undefined;
   }
 
-  /** The options to be sent, which are on their way from now on. */
-  send(): WireOptions | undefined {
-    if (!this.isDue) return undefined;
+  /** What is due is on its way. */
+  sent(): void {
     this.#sent = this.#wanted;
     this.#wanted = undefined;
-    return this.#sent?.options;
   }
 
   /** The broker answered; gives the options that are in force now, none where it refused. */

@@ -56,7 +56,7 @@ export class Entry {
 
   /** SUBSCRIBE that changes options in place; undefined where there is nothing to change now. */
   changePacket(sub: number): Uint8Array | undefined {
-    const options = this.changes.send();
+    const options = this.changes.due;
     return options && subscribePacket(sub, this.wanted.filter, options);
   }
 
@@ -77,7 +77,7 @@ export class Entry {
 
   /** Whether a change is to be sent. */
   get hasChange(): boolean {
-    return this.#isGranted && this.changes.isDue;
+    return this.#isGranted && this.changes.due !== undefined;
   }
 
   /** The session goes on, and with it this subscription. */

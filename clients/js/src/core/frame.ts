@@ -21,13 +21,15 @@ export class Frame {
     return this.#bytes === 0 || this.#bytes + bytes <= this.#bytesMax;
   }
 
-  /** Whether nothing more should be added. */
-  get isFull(): boolean {
-    return this.#bytes >= this.#bytesMax;
-  }
-
   get isEmpty(): boolean {
     return this.#bytes === 0;
+  }
+
+  /** Adds a packet where it fits; whether it did. */
+  offer(packet: Uint8Array): boolean {
+    const fits = this.fits(packet.length);
+    if (fits) this.add(packet);
+    return fits;
   }
 
   add(packet: Uint8Array): void {

@@ -109,8 +109,7 @@ export class Outgoing {
         this.answered(next.id);
         tooLarge += refuse(next, frame);
       } else if (isWanted) {
-        if (!frame.fits(next.packet.length)) break;
-        frame.add(next.packet);
+        if (!frame.offer(next.packet)) break;
       }
       this.#again.shift();
     }

@@ -91,7 +91,7 @@ export class Subscriptions {
     entry?.changes.end(new SubscribeError(entry.wanted.filter, "has ended"));
     if (!entry) {
       done();
-    } else if (leave && sub >= KEPT_FROM) {
+    } else if (leave && sub >= KEPT_FROM && (this.#hasSession || !entry.asked)) {
       if (entry.asked) this.#orphans.letGo(sub);
       done();
     } else {
@@ -120,18 +120,14 @@ export class Subscriptions {
   /** Writes the packets that are due, as long as the frame has room. */
   take(frame: Frame): void {
     for (const sub of this.#toEnd) {
-      if (frame.isFull) return;
-      frame.add(unsubscribePacket(sub));
+      if (!frame.offer(unsubscribePacket(sub))) return;
       this.#toEnd.delete(sub);
     }
     for (const sub of this.#toAsk) {
       if (!this.#ask(sub, frame)) return;
     }
     for (const sub of this.#toChange) {
-      if (frame.isFull) return;
-      const packet = this.#entries.get(sub)?.changePacket(sub);
-      if (packet) frame.add(packet);
-      this.#toChange.delete(sub);
+      if (!this.#tellChange(sub, frame)) return;
     }
     this.#acks.take(frame);
   }
@@ -145,11 +141,28 @@ export class Subscriptions {
         this.#fail(sub, SubscribeError.tooLarge(entry.wanted.filter, packet.length, frame.packetMax));
         return true;
       }
-      if (!frame.fits(packet.length)) return false;
-      frame.add(packet);
+      if (!frame.offer(packet)) return false;
       entry.asked = true;
     }
     this.#toAsk.delete(sub);
+    return true;
+  }
+
+  /** Whether the next change may be told, too. */
+  #tellChange(sub: number, frame: Frame): boolean {
+    const entry = this.#entries.get(sub);
+    const packet = entry?.changePacket(sub);
+    if (entry && packet) {
+      const isTooLarge = packet.length > frame.packetMax;
+      if (!isTooLarge && !frame.offer(packet)) return false;
+      entry.changes.sent();
+      if (isTooLarge) {
+        entry.changes.answered(SubscribeError.tooLarge(entry.wanted.filter, packet.length, frame.packetMax));
+      }
+    }
+    this.#toChange.delete(sub);
+    // What was wanted while another change was on its way, where that failed just now.
+    this.#seeToChange(sub, entry);
     return true;
   }
 

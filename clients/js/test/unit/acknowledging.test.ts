@@ -34,8 +34,8 @@ test("many messages are one acknowledgement for each shard", async () => {
   socket.receive(subscribed(1), ...[256, 512, 513, 768].map((position) => message(1, position, 1)));
 
   assert.deepEqual(await acks(broker), [
-    [1, 768],
     [1, 513],
+    [1, 768],
   ]);
 });
 
@@ -154,6 +154,18 @@ test("closing ends a subscription in the session, leaving its loop doesn't", asy
   await settled();
 
   assert.deepEqual(await broker.taken(), [{ type: "unsubscribe", sub: packets[1]?.sub }]);
+});
+
+test("leaving a loop unsubscribes where the broker keeps no session", async () => {
+  const broker = new FakeBroker();
+  const { client } = await broker.connected(SESSION, { session_expiry: 0 });
+  const readings = client.subscribe("a", { ack: true });
+  const sub = (await broker.taken())[0]?.sub;
+  broker.socket.receive(subscribed(sub));
+
+  await readings[Symbol.asyncIterator]().return?.();
+
+  assert.deepEqual(await broker.taken(), [{ type: "unsubscribe", sub }]);
 });
 
 test("a subscription of the session that was closed without a connection is ended with the next one", async () => {

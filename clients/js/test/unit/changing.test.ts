@@ -88,6 +88,19 @@ test("a change whose answer was lost with the connection is sent again", async (
   await changed;
 });
 
+test("a change larger than the broker takes is rejected, and the client stays", async () => {
+  const broker = new FakeBroker();
+  const { client, socket } = await broker.connected({}, { max_packet: 200 });
+  const readings = client.subscribe("a");
+  await broker.taken();
+  socket.receive(subscribed(1));
+
+  const changed = readings.update({ where: "x".repeat(200) });
+
+  await assert.rejects(changed, { code: 4413 });
+  assert.deepEqual([await broker.taken(), client.state.name], [[], "connected"]);
+});
+
 test("a change of a subscription that ends is rejected", async () => {
   const broker = new FakeBroker();
   const { client } = await broker.connected();

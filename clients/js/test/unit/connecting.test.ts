@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { ClientState } from "../../src/index.js";
 import { socketUrl } from "../../src/shell/config.js";
@@ -35,6 +36,14 @@ test("CONNECT says who the client is and what it wants", async () => {
       delay: 5,
     },
   );
+});
+
+test("a client says its program and version", async () => {
+  const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+
+  const { connect } = await new FakeBroker().connected();
+
+  assert.equal(connect.options.agent, `murre-js/${version}`);
 });
 
 test("a client keeps the name that the broker gave it", async () => {

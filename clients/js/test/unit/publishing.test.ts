@@ -154,6 +154,25 @@ test("a message larger than the broker takes is rejected and harms no other", as
   await assert.rejects(client.publish("a", new Uint8Array(2000)), { kind: "tooLarge" });
 });
 
+test("no WebSocket message is larger than the broker takes", async () => {
+  const broker = new FakeBroker();
+  const { client, socket } = await broker.connected({}, { max_packet: 100, max_message: 100 });
+  const [sizes, send] = [[] as number[], socket.send.bind(socket)];
+  socket.send = (data) => {
+    sizes.push(data.length);
+    send(data);
+  };
+
+  const readings = ["a", "b", "c"].map((filter) => client.subscribe(filter.repeat(20)));
+  for (let n = 0; n < 20; n++) client.publish("site/a", new Uint8Array(n), { ack: false });
+  await settled();
+  for (const reading of readings) reading.close();
+
+  const packets = await broker.taken();
+  assert.equal(packets.length, 26);
+  assert.ok(Math.max(...sizes) <= 100, String(sizes));
+});
+
 test("only so many acknowledged publishes are on their way at a time", async () => {
   const broker = new FakeBroker();
   const { client } = await broker.connected({ buffer: { inFlight: 2 } });
