@@ -5,17 +5,7 @@ import { readPackets } from "../../src/protocol/from_broker.js";
 import { decodePayload } from "../../src/protocol/payload.js";
 import { message, subscribed } from "../support/fake_broker.js";
 import { writePacket } from "../support/fake_socket.js";
-
-/** Numbers that look random and are the same in each run (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { seeded } from "../support/model_broker.js";
 
 /** Reads, and says whether it could; anything thrown but MalformedPacketError fails the test. */
 function canBeRead(bytes: Uint8Array): boolean {
