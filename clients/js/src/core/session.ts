@@ -177,7 +177,8 @@ export class Session {
 
   #notice({ kind, sub, count, topics, reason, code }: WireNotice): Notice {
     const filter = sub === undefined ? undefined : this.#subscriptions.filter(sub);
-    if (kind === "dropped" && sub !== undefined) this.#subscriptions.dropped(sub, count ?? 0);
+    const isLoss = kind === "dropped" || kind === "limited";
+    if (isLoss && sub !== undefined) this.#subscriptions.dropped(sub, count ?? 0);
     return { kind, filter, count, topics, reason, code };
   }
 

@@ -64,7 +64,9 @@ export class Subscriptions {
   }
 
   #number(wanted: Wanted): number {
-    if (this.#wantsSession && wanted.ack) return keptNumber(wanted.filter, (sub) => this.#entries.has(sub));
+    // Shared subscriptions are no part of a session.
+    const isKept = this.#wantsSession && wanted.ack && !wanted.filter.startsWith("$share/");
+    if (isKept) return keptNumber(wanted.filter, (sub) => this.#entries.has(sub));
     this.#lastId += 1;
     return this.#lastId;
   }

@@ -114,6 +114,19 @@ test("what waited for the reader of a session's subscription comes again, and no
   assert.deepEqual([(await reader.next()).value?.value, (await reader.next()).value?.value], [1, 2]);
 });
 
+test("shared subscriptions are no part of a session, and are asked for again", async () => {
+  const broker = new FakeBroker();
+  const { client } = await broker.connected(SESSION, GRANTED);
+  client.subscribe("$share/workers/a", { ack: true });
+  const sub = (await broker.taken())[0]?.sub;
+  broker.socket.receive(subscribed(sub));
+
+  await broker.reconnect({ ...GRANTED, session_present: true });
+
+  assert.ok(sub < KEPT_FROM);
+  assert.deepEqual((await broker.taken())[0]?.filter, "$share/workers/a");
+});
+
 test("a broker that lost the session is asked again", async () => {
   const broker = new FakeBroker();
   const { client } = await broker.connected(SESSION, GRANTED);

@@ -203,10 +203,19 @@ test("what the broker left out is counted with its subscription", async () => {
   const notices: unknown[] = [];
   client.on("notice", ({ kind, filter, count }) => notices.push([kind, filter, count]));
 
-  socket.receive(subscribed(1), { type: "notice", info: { kind: "dropped", sub: 1, count: 12, reason: "slow" } });
+  socket.receive(
+    subscribed(1),
+    { type: "notice", info: { kind: "dropped", sub: 1, count: 12, reason: "slow" } },
+    { type: "notice", info: { kind: "limited", sub: 1, count: 3, reason: "the session owes too much" } },
+    { type: "notice", info: { kind: "degraded", sub: 1, count: 7, reason: "conflated" } },
+  );
 
-  assert.equal(readings.dropped, 12);
-  assert.deepEqual(notices, [["dropped", "a", 12]]);
+  assert.equal(readings.dropped, 15);
+  assert.deepEqual(notices, [
+    ["dropped", "a", 12],
+    ["limited", "a", 3],
+    ["degraded", "a", 7],
+  ]);
 });
 
 test("each connection is asked again, and the subscription says that it began again", async () => {
