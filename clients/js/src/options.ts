@@ -98,10 +98,10 @@ export interface ViewOptions {
   where?: string;
   /** Paths in the payload: only these are sent. */
   select?: string[];
-  /** Nothing is sent until the value at `path` has moved so far from the last one sent. */
-  deadband?: { path: string; abs?: number; percent?: number; silenceMax?: number };
+  /** Nothing is sent until the value at `path` (the payload itself where it isn't said) has moved so far from the last one sent. */
+  deadband?: { path?: string; abs?: number; percent?: number; silenceMax?: number };
   /** A message for each topic and window of time instead of its messages. */
-  window?: { seconds: number; of: string[]; give: string[]; step?: number; empty?: boolean; by?: "source" };
+  window?: { seconds: number; of: string[]; give: string[]; step?: number; empty?: boolean; by?: "broker" | "source" };
   /** After the first value of a topic only what changed is sent. The SDK puts it together: messages look the same. */
   patch?: boolean;
   /** Seconds of silence of a topic after which the broker says so on `$murre/fresh/<topic>`. */
