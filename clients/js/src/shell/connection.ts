@@ -169,7 +169,7 @@ export class Connection {
 
   #send(bytes: Uint8Array): void {
     try {
-      this.#socket.send(bytes as Uint8Array<ArrayBuffer>);
+      this.#socket.send(bytes);
     } catch (error) {
       this.#broken(`it can't be sent to: ${error instanceof Error ? error.message : error}`);
     }
