@@ -25,6 +25,7 @@ export type {
   PublishOptions,
   SubscribeOptions,
   UpdateOptions,
+  ViewInForce,
   ViewOptions,
   Will,
 } from "./options.js";

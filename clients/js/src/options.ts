@@ -132,8 +132,16 @@ export interface SubscribeOptions extends ViewOptions {
   signal?: AbortSignal;
 }
 
-/** What of a subscription can be changed while it runs. */
-export type UpdateOptions = Omit<ViewOptions, "patch"> & Pick<SubscribeOptions, "onSlow">;
+type Nullable<T> = { [K in keyof T]?: T[K] | null };
+
+/** What of a subscription can be changed while it runs; null takes an option of the view away. */
+export type UpdateOptions = Nullable<Omit<ViewOptions, "patch">> & Pick<SubscribeOptions, "onSlow">;
+
+/** The view in force. */
+export interface ViewInForce extends ViewOptions {
+  /** The number of messages of each topic, where a limit made it fewer. */
+  last?: number;
+}
 
 function seconds(name: string, value: number | undefined): number | undefined {
   return value === undefined ? undefined : checked(name, Math.max(0, Math.ceil(value)), "a whole number from 0 on");
@@ -179,14 +187,14 @@ function wireFrom(from: From | undefined): unknown {
   return { after, epoch: given("from.epoch", from.epoch, "a string") };
 }
 
-/** The options of a SUBSCRIBE that changes others in place: those that are named. Throws TypeError. */
+/** Options that are to change in place: those that are named. Throws TypeError. */
 export function updateOptions(options: UpdateOptions): WireOptions {
   const named = Object.entries({ on_slow: checked("onSlow", options.onSlow, "a string"), ...viewOptions(options) });
   return Object.fromEntries(named.filter(([, value]) => value !== undefined));
 }
 
 /** The view's part of the options of SUBSCRIBE. */
-function viewOptions(options: ViewOptions): WireOptions {
+function viewOptions(options: Nullable<ViewOptions>): WireOptions {
   const { deadband, onError } = options;
   return {
     max_rate: checked("maxRate", options.maxRate, "a number"),
@@ -201,9 +209,19 @@ function viewOptions(options: ViewOptions): WireOptions {
 }
 
 /** The same values under the protocol's names: `silence_max` for `silenceMax`. */
-function snakeCased(options: object | undefined): WireOptions {
+function snakeCased(options: object | null | undefined): WireOptions {
   const snake = (key: string) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   return Object.fromEntries(Object.entries(options ?? {}).map(([key, value]) => [snake(key), value]));
+}
+
+/** The view of SUBSCRIBED, under the names of this SDK. */
+export function viewInForce(view: WireOptions): ViewInForce {
+  const camel = (key: string) => key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+  const cased = (value: unknown): unknown =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [camel(key), cased(inner)]))
+      : value;
+  return cased(view) as ViewInForce;
 }
 
 /** The will of CONNECT. */

@@ -7,7 +7,15 @@ import type { Session } from "./core/session.js";
 import { SubscribeError } from "./errors.js";
 import { Feed, type FeedEvents } from "./feed.js";
 import type { Message } from "./message.js";
-import { type From, type SubscribeOptions, subscribeOptions, type UpdateOptions, updateOptions } from "./options.js";
+import {
+  type From,
+  type SubscribeOptions,
+  subscribeOptions,
+  type UpdateOptions,
+  updateOptions,
+  type ViewInForce,
+  viewInForce,
+} from "./options.js";
 import { Emitter, type ListenOptions, type Unlisten } from "./shell/emitter.js";
 import { deferred, onAbort } from "./shell/promises.js";
 
@@ -42,7 +50,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>> {
   #sub: number | undefined;
   #dropped = 0;
   #recovery: Recovery | undefined;
-  #view: Readonly<Record<string, unknown>> | undefined;
+  #view: Readonly<ViewInForce> | undefined;
   #error: Error | undefined;
   #ended = false;
   #stopSignal = () => {};
@@ -94,7 +102,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>> {
   #sink(): Sink {
     return {
       granted: (view) => {
-        this.#view = view;
+        this.#view = view && viewInForce(view);
         this.#granted.resolve();
       },
       deliver: (item) => {
@@ -160,13 +168,14 @@ export class Subscription<T = unknown> implements AsyncIterable<Message<T>> {
     return this.#recovery;
   }
 
-  /** The view in force, where a limit of the broker revised what was asked for. */
-  get view(): Readonly<Record<string, unknown>> | undefined {
+  /** The view in force, as the broker says: what was asked for, revised where a limit demanded it. */
+  get view(): Readonly<ViewInForce> | undefined {
     return this.#view;
   }
 
   /**
-   * Changes options while the subscription runs, such as `maxRate` when a plot gets wider; what isn't named stays.
+   * Changes options while the subscription runs, such as `maxRate` when a plot gets wider; what isn't named stays, and
+   * null takes an option of the view away.
    * Resolves when the broker has the change in force; rejects where it refused, and the options stay as they were.
    */
   update(options: UpdateOptions): Promise<void> {

@@ -6,6 +6,11 @@ import { Changes } from "./changes.js";
 import type { Item, Sink } from "./item.js";
 import { keepsTheList, type Recovery, type ResumePoint, Tracker } from "./resume.js";
 
+/** The options that make a view. Where one of them changes, all are sent: they take the place of the whole view. */
+const VIEW_KEYS = ["max_rate", "where", "select", "deadband", "window", "patch", "expect", "on_error"];
+/** A view that changes nothing. */
+const NO_VIEW: WireOptions = { patch: false };
+
 /** A subscription as it is wanted. */
 export interface Wanted {
   filter: string;
@@ -56,15 +61,19 @@ export class Entry {
 
   /** SUBSCRIBE that changes options in place; undefined where there is nothing to change now. */
   changePacket(sub: number): Uint8Array | undefined {
-    const options = this.changes.due;
-    return options && subscribePacket(sub, this.wanted.filter, options);
+    const change = this.changes.due;
+    if (!change) return undefined;
+    const { on_slow } = change;
+    const isView = VIEW_KEYS.some((key) => key in change);
+    const options = { on_slow, ...(isView && viewOf({ ...this.#options, ...change })) };
+    return subscribePacket(sub, this.wanted.filter, options);
   }
 
   /** The broker answered a change, which it granted where there is no error. */
   changed(answer: Subscribed, error: Error | undefined): void {
     const options = this.changes.answered(error);
     if (!options) return;
-    this.#options = { ...this.#options, ...options };
+    this.#options = withoutNulls({ ...this.#options, ...options });
     this.#grant(answer.view);
   }
 
@@ -123,4 +132,14 @@ export class Entry {
 function recoveryOf(answer: Subscribed): Recovery {
   if (answer.recovered) return { recovered: true };
   return answer.lost === undefined ? { recovered: false } : { recovered: false, lost: answer.lost };
+}
+
+/** The view's part of options, a null of which takes one away. */
+function viewOf(options: WireOptions): WireOptions {
+  const view = withoutNulls(Object.fromEntries(VIEW_KEYS.map((key) => [key, options[key]])));
+  return Object.keys(view).length > 0 ? view : NO_VIEW;
+}
+
+function withoutNulls(options: WireOptions): WireOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== null && value !== undefined));
 }

@@ -18,11 +18,37 @@ test("options are changed in place, and hold for the next connection", async () 
   socket.receive(subscribed(1, { view: { max_rate: 4 } }));
   await changed;
 
-  assert.deepEqual(packet, { type: "subscribe", sub: 1, filter: "a", options: { max_rate: 5 } });
-  assert.deepEqual([readings.view, restarts], [{ max_rate: 4 }, 0]);
+  // The whole view, whose place it takes.
+  const options = { max_rate: 5, select: ["celsius"] };
+  assert.deepEqual(packet, { type: "subscribe", sub: 1, filter: "a", options });
+  assert.deepEqual([readings.view, restarts], [{ maxRate: 4 }, 0]);
   await broker.reconnect();
   const [again] = await broker.taken();
   assert.deepEqual(again?.options, { from: "live", max_rate: 5, select: ["celsius"] });
+});
+
+test("options of the view can be taken away, and the rest stays", async () => {
+  const broker = new FakeBroker();
+  const { client, socket } = await broker.connected();
+  const deadband = { path: "celsius", abs: 0.5, silenceMax: 60 };
+  const readings = client.subscribe("a", { maxRate: 1, deadband });
+  const sent = async () => (await broker.taken())[0]?.options;
+  await broker.taken();
+  socket.receive(subscribed(1));
+
+  readings.update({ maxRate: null });
+  assert.deepEqual(await sent(), { deadband: { path: "celsius", abs: 0.5, silence_max: 60 } });
+  socket.receive(subscribed(1, { view: { deadband: { path: "celsius", abs: 0.5, silence_max: 60 } } }));
+  assert.deepEqual(readings.view, { deadband });
+  readings.update({ onSlow: "conflate" });
+  assert.deepEqual(await sent(), { on_slow: "conflate" });
+  socket.receive(subscribed(1));
+  readings.update({ deadband: null });
+  assert.deepEqual(await sent(), { patch: false });
+  socket.receive(subscribed(1));
+
+  await broker.reconnect();
+  assert.deepEqual(await sent(), { on_slow: "conflate" });
 });
 
 test("a refused change leaves everything as it was", async () => {
