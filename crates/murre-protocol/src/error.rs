@@ -57,6 +57,13 @@ pub enum Problem {
     },
     /// A value that is none of the known ones, cut to [`VALUE_CHARACTERS_MAX`].
     Value(String),
+    /// A value of the right type that is not what it may be.
+    Bounds {
+        /// What was given, in words.
+        found: String,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// Too few or too many of these were given.
     OneOf(&'static str),
 }
@@ -65,6 +72,16 @@ pub enum Problem {
 pub const VALUE_CHARACTERS_MAX: usize = 64;
 
 impl Problem {
+    /// [`Problem::Bounds`].
+    pub fn bounds(found: impl fmt::Display, expected: &'static str) -> Self {
+        Self::Bounds { found: found.to_string(), expected }
+    }
+
+    /// Whether the element is of the right type, and only its value none of those that it may have.
+    pub fn is_value(&self) -> bool {
+        matches!(self, Self::Value(_) | Self::OneOf(_) | Self::Range(_) | Self::Bounds { .. })
+    }
+
     /// [`Problem::Value`] with the beginning of `text`.
     pub fn value(text: &str) -> Self {
         Self::Value(text.chars().take(VALUE_CHARACTERS_MAX).collect())
@@ -84,6 +101,7 @@ impl fmt::Display for Problem {
             Self::Json(why) => write!(f, "is not JSON: {why}"),
             Self::Base64 => f.write_str("is not base64"),
             Self::TooLarge { bytes, max } => write!(f, "has {bytes} bytes, at most {max} are allowed"),
+            Self::Bounds { found, expected } => write!(f, "{found} is out of bounds, expected {expected}"),
             Self::Value(value) => write!(f, "{value:?} is none of the known values"),
             Self::OneOf(names) => write!(f, "exactly one of {names} is needed"),
         }

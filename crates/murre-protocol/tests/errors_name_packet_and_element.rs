@@ -198,9 +198,83 @@ fn after_without_an_epoch_is_malformed() {
 }
 
 #[test]
-fn a_view_s_keys_are_listed_once_and_without_those_that_are_null() {
+fn of_a_view_s_key_that_comes_twice_the_last_counts_and_null_is_none() {
     let options =
-        subscribe(r#"{"max_rate":5,"where":{"a":[1]},"patch":null,"max_rate":6,"from":{"last":3}}"#).options;
-    assert_eq!(options.view, [ViewKey::Where, ViewKey::MaxRate]);
+        subscribe(r#"{"max_rate":5,"where":"a","patch":null,"max_rate":6,"from":{"last":3}}"#).options;
+    let view = options.view.unwrap();
+    assert_eq!(view.keys().collect::<Vec<_>>(), [ViewKey::MaxRate, ViewKey::Where]);
+    assert_eq!(view.max_rate, Some(6.0));
     assert_eq!(options.from, Some(From::LastN(3)));
+}
+
+#[test]
+fn a_view_s_option_out_of_bounds_is_named_with_what_it_may_be() {
+    let long = format!(r#"{{"where":"{}"}}"#, "a".repeat(1025));
+    let paths = format!(r#"{{"select":{:?}}}"#, vec!["a"; 33]);
+    let path = format!(r#"{{"select":["{}"]}}"#, "a".repeat(257));
+    for (options, reason) in [
+        (r#"{"max_rate":0}"#, "max_rate: 0 is out of bounds, expected 0.01 to 1000 messages a second"),
+        (r#"{"max_rate":1e4}"#, "max_rate: 10000 is out of bounds, expected 0.01 to 1000 messages a second"),
+        (&*long, "where: 1025 bytes is out of bounds, expected at most 1024"),
+        (r#"{"select":[]}"#, "select: an empty list is out of bounds, expected 1 to 32 paths"),
+        (&*paths, "select: a longer list is out of bounds, expected at most 32 paths"),
+        (&*path, "select: a path of 257 bytes is out of bounds, expected at most 256"),
+        (r#"{"deadband":{"path":"a"}}"#, "deadband: exactly one of abs and percent is needed"),
+        (r#"{"deadband":{"abs":1,"percent":2}}"#, "deadband: exactly one of abs and percent is needed"),
+        (
+            r#"{"deadband":{"abs":-1}}"#,
+            "deadband.abs: -1 is out of bounds, expected a finite number, 0 or more",
+        ),
+        (
+            r#"{"deadband":{"percent":0}}"#,
+            "deadband.percent: 0 is out of bounds, expected above 0, at most 1000",
+        ),
+        (
+            r#"{"deadband":{"abs":1,"silence_max":0.05}}"#,
+            "deadband.silence_max: 0.05 is out of bounds, expected 0.1 to 86400 seconds",
+        ),
+        (
+            r#"{"window":{"seconds":86401,"of":["a"],"give":["min"]}}"#,
+            "window.seconds: 86401 is out of bounds, expected 0.1 to 86400 seconds",
+        ),
+        (
+            r#"{"window":{"seconds":0.2505,"of":["a"],"give":["min"]}}"#,
+            "window.seconds: 0.2505 is out of bounds, expected whole milliseconds",
+        ),
+        (
+            r#"{"window":{"seconds":60,"step":7,"of":["a"],"give":["min"]}}"#,
+            "window.step: 7 is out of bounds, expected a part of window.seconds without a rest",
+        ),
+        (
+            r#"{"window":{"seconds":60,"step":0.1,"of":["a"],"give":["min"]}}"#,
+            "window.step: 0.1 is out of bounds, expected at least a 120th of window.seconds",
+        ),
+        (
+            r#"{"window":{"seconds":60,"of":["a"],"give":["median"]}}"#,
+            r#"window.give: "median" is none of the known values"#,
+        ),
+        (r#"{"expect":0}"#, "expect: 0 is out of bounds, expected 0.1 to 604800 seconds"),
+        (r#"{"on_error":"panic"}"#, r#"on_error: "panic" is none of the known values"#),
+    ] {
+        let options = subscribe(options).options;
+        assert_eq!(options.invalid.unwrap().to_string(), format!("SUBSCRIBE.options.{reason}"));
+    }
+}
+
+#[test]
+fn a_view_s_option_of_the_wrong_type_or_without_a_needed_key_is_malformed() {
+    for (options, reason) in [
+        (r#"{"max_rate":"fast"}"#, "max_rate: expected number, found string"),
+        (r#"{"where":{"a":1}}"#, "where: expected str, found object"),
+        (r#"{"select":"celsius"}"#, "select: expected array, found string"),
+        (r#"{"deadband":0.5}"#, "deadband: expected map, found number"),
+        (r#"{"window":{"of":["a"],"give":["min"]}}"#, "window.seconds: is missing"),
+        (r#"{"window":{"seconds":1,"give":["min"]}}"#, "window.of: is missing"),
+        (r#"{"window":{"seconds":1,"of":["a"]}}"#, "window.give: is missing"),
+        (r#"{"patch":1}"#, "patch: expected bool, found number"),
+    ] {
+        let packet = format!(r#"{{"type":"subscribe","sub":1,"filter":"a","options":{options}}}"#);
+        let error = refused(Side::Client, Codec::Json, packet.as_bytes());
+        assert_eq!(error.to_string(), format!("SUBSCRIBE.options.{reason}"));
+    }
 }

@@ -8,7 +8,7 @@ mod packets;
 use document::{Example, Side, TEXT, examples, malformed, rows};
 use murre_protocol::{
     Code, Codec, DecodeError, Format, Problem, TopicFilter, TopicName,
-    packet::{NoticeKind, OnSlow, ViewKey},
+    packet::{Figure, NoticeKind, OnError, OnSlow, ViewKey, WindowTime},
 };
 use packets::{CODECS, Packet, take_broker, take_client};
 
@@ -162,6 +162,12 @@ fn every_word_on_the_wire_is_explained() {
     }
     for key in ViewKey::ALL {
         assert!(TEXT.contains(&format!("`{}`", key.word())), "{key:?}");
+    }
+    let figures = Figure::ALL.map(Figure::word);
+    let rules = [OnError::Skip, OnError::Pass].map(OnError::word);
+    let clocks = [WindowTime::Broker, WindowTime::Source].map(WindowTime::word);
+    for word in figures.iter().chain(&rules).chain(&clocks) {
+        assert!(TEXT.contains(&format!("`\"{word}\"`")), "{word}");
     }
     let formats: Vec<_> = rows("### Formats of payloads").iter().map(|row| row[0]).collect();
     assert_eq!(formats, Format::ALL.map(|format| format.number().to_string()));

@@ -117,7 +117,7 @@ fn read_options(
     if let Some(error) = &options.invalid {
         return Err(Refusal::invalid(error.to_string()));
     }
-    if let Some(key) = options.view.first() {
+    if let Some(key) = options.view.as_ref().and_then(|view| view.keys().next()) {
         let why = format!("SUBSCRIBE.options.{}: this broker has no views yet", key.word());
         return Err(Refusal::not_supported(why));
     }

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{At, Kind, Value, code, options::positions};
+use super::{At, Kind, Value, code, options::positions, view::Place};
 use crate::{
     DecodeError, Problem,
-    packet::{CaughtUp, Connected, Notice, NoticeKind, Subscribed},
+    packet::{CaughtUp, Connected, Notice, NoticeKind, Subscribed, ViewKey, ViewOptions},
 };
 
 /// Reads CONNECTED's info.
@@ -54,7 +54,7 @@ pub(super) fn subscribed<'a, V: Value<'a>>(
         match key.as_deref() {
             Ok("reason") => subscribed.reason = at.of("info.reason").read(value, V::text)?,
             Ok("rule") => subscribed.rule = at.of("info.rule").read(value, V::text)?,
-            Ok("view") if !value.is_nil() => subscribed.last = last_of_view(value)?,
+            Ok("view") if !value.is_nil() => (subscribed.view, subscribed.last) = view_in_force(value)?,
             Ok("recovered") => subscribed.recovered = at.of("info.recovered").read(value, V::boolean)?,
             Ok("lost") => subscribed.lost = at.of("info.lost").read(value, V::text)?,
             _ => {}
@@ -63,17 +63,25 @@ pub(super) fn subscribed<'a, V: Value<'a>>(
     })
 }
 
-/// Reads the number of messages that SUBSCRIBED's view grants.
-fn last_of_view<'a, V: Value<'a>>(view: V) -> Result<Option<u64>, DecodeError> {
+type ViewInForce<'a> = (Option<Box<ViewOptions<'a>>>, Option<u64>);
+
+/// Reads SUBSCRIBED's view, and the number of messages that it grants.
+fn view_in_force<'a, V: Value<'a>>(map: V) -> Result<ViewInForce<'a>, DecodeError> {
     let at = At::new(Kind::Subscribed, "info.view");
-    let mut last = None;
-    view.map(at, |key, value| {
-        if let Ok("last") = key.as_deref() {
-            last = at.of("info.view.last").read(value, V::uint)?;
+    let (mut view, mut last) = (ViewOptions::default(), None);
+    map.map(at, |key, value| {
+        match key.as_deref() {
+            Ok("last") => last = at.of("info.view.last").read(value, V::uint)?,
+            Ok(other) => {
+                if let Some(key) = ViewKey::from_word(other) {
+                    super::view::option((at, Place::Subscribed), key, value, &mut view)?;
+                }
+            }
+            Err(_) => {}
         }
         Ok(())
     })?;
-    Ok(last)
+    Ok(((view != ViewOptions::default()).then(|| Box::new(view)), last))
 }
 
 /// Reads NOTICE's info.

@@ -10,6 +10,7 @@ use crate::{Code, DecodeError, Format, Position, Problem, Timestamp};
 mod info;
 mod options;
 mod packets;
+mod view;
 
 pub(crate) use packets::{broker, client};
 
@@ -148,6 +149,8 @@ pub(crate) trait Value<'a>: Copy {
     fn is_text(self) -> bool;
     /// As a uint.
     fn uint(self) -> Result<u64, Problem>;
+    /// As a number: any integer, or a float.
+    fn number(self) -> Result<f64, Problem>;
     /// As a boolean.
     fn boolean(self) -> Result<bool, Problem>;
     /// As a string.

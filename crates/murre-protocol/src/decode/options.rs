@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::{At, Kind, PayloadNames, PayloadParts, Value, position};
+use super::{At, Kind, PayloadNames, PayloadParts, Value, position, view};
 use crate::{
     DecodeError, Position, Problem, Timestamp,
-    packet::{Connect, From, MessageOptions, OnSlow, PublishOptions, SubscribeOptions, ViewKey, Will},
+    packet::{
+        Connect, From, MessageOptions, OnSlow, PublishOptions, SubscribeOptions, ViewKey, ViewOptions, Will,
+    },
 };
 
 /// The most `properties` of one message.
@@ -107,22 +109,23 @@ pub(super) fn message<'a, V: Value<'a>>(map: V) -> Result<MessageOptions<'a>, De
 pub(super) fn subscribe<'a, V: Value<'a>>(map: V) -> Result<SubscribeOptions<'a>, DecodeError> {
     let at = At::new(Kind::Subscribe, "options");
     let mut options = SubscribeOptions::default();
-    let mut invalid = None;
+    let (mut view, mut invalid) = (ViewOptions::default(), None);
     map.map(at, |key, value| {
         match key.as_deref() {
             Ok("from") => options.from = keep_valid(from(value), &mut invalid)?,
             Ok("ack") => options.ack = at.of("options.ack").read(value, V::boolean)?,
             Ok("on_slow") => options.on_slow = keep_valid(on_slow(value), &mut invalid)?,
             Ok(other) => {
-                if let Some(view) = ViewKey::from_word(other) {
-                    options.view.retain(|&given| given != view);
-                    options.view.extend((!value.is_nil()).then_some(view));
+                if let Some(key) = ViewKey::from_word(other) {
+                    let read = view::option((at, view::Place::Subscribe), key, value, &mut view);
+                    keep_valid(read.map(Some), &mut invalid)?;
                 }
             }
             Err(_) => {}
         }
         Ok(())
     })?;
+    options.view = (view != ViewOptions::default()).then(|| Box::new(view));
     options.invalid = invalid;
     Ok(options)
 }
@@ -133,7 +136,7 @@ fn keep_valid<T>(
     invalid: &mut Option<Box<DecodeError>>,
 ) -> Result<Option<T>, DecodeError> {
     match read {
-        Err(error) if matches!(error.problem, Problem::Value(_) | Problem::OneOf(_) | Problem::Range(_)) => {
+        Err(error) if error.problem.is_value() => {
             invalid.get_or_insert_with(|| Box::new(error));
             Ok(None)
         }

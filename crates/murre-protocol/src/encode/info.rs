@@ -1,6 +1,6 @@
 //! The info maps of CONNECTED, SUBSCRIBED, NOTICE and CAUGHT_UP.
 
-use super::Fields;
+use super::{Fields, view};
 use crate::packet::{CaughtUp, Connected, Notice, Subscribed};
 
 /// Writes CONNECTED's info.
@@ -21,12 +21,18 @@ pub(super) fn subscribed(packet: &Subscribed<'_>, fields: &mut impl Fields) {
     fields.uint("sub", packet.sub);
     fields.uint("code", packet.code.number().into());
     let has_words = packet.reason.is_some() || packet.rule.is_some() || packet.lost.is_some();
-    if !has_words && packet.recovered.is_none() && packet.last.is_none() {
+    let has_view = packet.view.is_some() || packet.last.is_some();
+    if !has_words && packet.recovered.is_none() && !has_view {
         return;
     }
     fields.map("info", |map| {
-        if let Some(last) = packet.last {
-            map.map("view", |view| view.uint("last", last));
+        if has_view {
+            map.map("view", |map| {
+                map.uint_if("last", packet.last);
+                if let Some(view) = &packet.view {
+                    view::options(view, map);
+                }
+            });
         }
         map.text_if("reason", packet.reason.as_deref());
         map.text_if("rule", packet.rule.as_deref());

@@ -11,10 +11,13 @@ use crate::{
 
 mod info;
 mod options;
+mod view;
 
 /// A packet's elements or a map's entries, being written.
 pub(crate) trait Fields {
     fn uint(&mut self, name: &'static str, n: u64);
+    /// A number, as a uint where it is one.
+    fn number(&mut self, name: &'static str, n: f64);
     fn boolean(&mut self, name: &'static str, value: bool);
     fn text(&mut self, name: &'static str, text: &str);
     fn bytes(&mut self, name: &'static str, bytes: &[u8]);
@@ -23,6 +26,7 @@ pub(crate) trait Fields {
     /// A map whose keys the specification names; `fill` writes them.
     fn map(&mut self, name: &'static str, fill: impl FnOnce(&mut Self));
     fn uints(&mut self, name: &'static str, items: impl ExactSizeIterator<Item = u64>);
+    fn list<'v>(&mut self, name: &'static str, items: impl ExactSizeIterator<Item = &'v str>);
     /// A map of the application's own keys.
     fn texts<'v>(&mut self, name: &'static str, pairs: impl ExactSizeIterator<Item = (&'v str, &'v str)>);
     /// A map of topics to counts.
@@ -48,6 +52,12 @@ pub(crate) trait Fields {
             self.boolean(name, value);
         }
     }
+}
+
+/// A number as a uint, where it is one without loss.
+pub(crate) fn as_uint(n: f64) -> Option<u64> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    ((0.0..=EXACT_MAX).contains(&n) && n.fract() == 0.0 && n.is_sign_positive()).then_some(n as u64)
 }
 
 /// Which packet this is.

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::Fields;
+use super::{Fields, view};
 use crate::{
     Timestamp,
-    packet::{Connect, From, MessageOptions, PublishOptions, Subscribe, Will},
+    packet::{Connect, From, MessageOptions, PublishOptions, Subscribe, SubscribeOptions, Will},
 };
 
 /// Writes CONNECT's options.
@@ -69,7 +69,7 @@ pub(super) fn subscribe(packet: &Subscribe<'_>, fields: &mut impl Fields) {
     fields.uint("sub", packet.sub);
     fields.text("filter", &packet.filter);
     let options = &packet.options;
-    if options.from.is_none() && options.ack.is_none() && options.on_slow.is_none() {
+    if *options == SubscribeOptions::default() {
         return;
     }
     fields.map("options", |map| {
@@ -88,5 +88,8 @@ pub(super) fn subscribe(packet: &Subscribe<'_>, fields: &mut impl Fields) {
             map.boolean("ack", ack);
         }
         map.text_if("on_slow", options.on_slow.map(|rule| rule.word()));
+        if let Some(view) = &options.view {
+            view::options(view, map);
+        }
     });
 }

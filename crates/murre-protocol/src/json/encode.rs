@@ -10,7 +10,7 @@ use crate::{
     Format,
     codec::HasOptions,
     decode::Kind,
-    encode::{self, Fields},
+    encode::{self, Fields, as_uint},
     packet::{BrokerPacket, ClientPacket, Message},
 };
 
@@ -134,6 +134,15 @@ impl Fields for ObjectFields<'_> {
         write_uint(n, self.entry(name));
     }
 
+    fn number(&mut self, name: &'static str, n: f64) {
+        let out = self.entry(name);
+        match as_uint(n) {
+            Some(n) => write_uint(n, out),
+            // Writing to a `Vec` never fails.
+            None => drop(serde_json::to_writer(out, &n)),
+        }
+    }
+
     fn boolean(&mut self, name: &'static str, value: bool) {
         self.entry(name).extend_from_slice(if value { b"true" } else { b"false" });
     }
@@ -169,6 +178,18 @@ impl Fields for ObjectFields<'_> {
                 out.push(b',');
             }
             write_uint(n, out);
+        }
+        out.push(b']');
+    }
+
+    fn list<'v>(&mut self, name: &'static str, items: impl ExactSizeIterator<Item = &'v str>) {
+        let out = self.entry(name);
+        out.push(b'[');
+        for (at, item) in items.enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            write_text(item, out);
         }
         out.push(b']');
     }

@@ -71,6 +71,13 @@ impl<'a> Value<'a> for Raw<'a> {
         })
     }
 
+    fn number(self) -> Result<f64, Problem> {
+        if !self.0.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+            return Err(self.mismatch("number"));
+        }
+        self.0.parse().map_err(|_| self.mismatch("number"))
+    }
+
     fn boolean(self) -> Result<bool, Problem> {
         match self.0 {
             "true" => Ok(true),

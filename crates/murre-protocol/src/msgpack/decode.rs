@@ -114,6 +114,10 @@ impl<'a> Value<'a> for Raw<'a> {
         self.reader().uint()
     }
 
+    fn number(self) -> Result<f64, Problem> {
+        self.reader().number()
+    }
+
     fn boolean(self) -> Result<bool, Problem> {
         self.reader().boolean()
     }

@@ -5,7 +5,7 @@ use crate::{
     Format,
     codec::HasOptions,
     decode::Kind,
-    encode::{self, Fields},
+    encode::{self, Fields, as_uint},
     packet::{BrokerPacket, ClientPacket, Message},
 };
 
@@ -86,6 +86,14 @@ impl Fields for ArrayFields<'_> {
         writer::uint(self.entry(name), n);
     }
 
+    fn number(&mut self, name: &'static str, n: f64) {
+        let out = self.entry(name);
+        match as_uint(n) {
+            Some(n) => writer::uint(out, n),
+            None => writer::float(out, n),
+        }
+    }
+
     fn boolean(&mut self, name: &'static str, value: bool) {
         writer::boolean(self.entry(name), value);
     }
@@ -118,6 +126,12 @@ impl Fields for ArrayFields<'_> {
         let out = self.entry(name);
         writer::array(out, items.len());
         items.for_each(|n| writer::uint(out, n));
+    }
+
+    fn list<'v>(&mut self, name: &'static str, items: impl ExactSizeIterator<Item = &'v str>) {
+        let out = self.entry(name);
+        writer::array(out, items.len());
+        items.for_each(|item| writer::text(out, item));
     }
 
     fn texts<'v>(&mut self, name: &'static str, pairs: impl ExactSizeIterator<Item = (&'v str, &'v str)>) {

@@ -86,6 +86,25 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// An integer or a float; integers past 2^53 are rounded.
+    pub(crate) fn number(&mut self) -> Result<f64, Problem> {
+        match self.marker()? {
+            Marker::FixPos(n) => Ok(n.into()),
+            Marker::U8 => self.u8().map(Into::into),
+            Marker::U16 => self.u16().map(Into::into),
+            Marker::U32 => self.u32().map(Into::into),
+            Marker::U64 => self.u64().map(|n| n as f64),
+            Marker::FixNeg(n) => Ok(n.into()),
+            Marker::I8 => self.chunk().map(|bytes| i8::from_be_bytes(bytes).into()),
+            Marker::I16 => self.chunk().map(|bytes| i16::from_be_bytes(bytes).into()),
+            Marker::I32 => self.chunk().map(|bytes| i32::from_be_bytes(bytes).into()),
+            Marker::I64 => self.chunk().map(|bytes| i64::from_be_bytes(bytes) as f64),
+            Marker::F32 => self.chunk().map(|bytes| f32::from_be_bytes(bytes).into()),
+            Marker::F64 => self.chunk().map(f64::from_be_bytes),
+            other => Err(mismatch("number", other)),
+        }
+    }
+
     /// A boolean.
     pub(crate) fn boolean(&mut self) -> Result<bool, Problem> {
         match self.marker()? {

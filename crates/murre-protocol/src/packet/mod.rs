@@ -10,9 +10,11 @@ use crate::{Code, Format, Position, Timestamp};
 
 mod notice;
 mod subscribe;
+pub mod view;
 
 pub use notice::{Notice, NoticeKind};
-pub use subscribe::{CaughtUp, From, OnSlow, Subscribe, SubscribeOptions, Subscribed, ViewKey};
+pub use subscribe::{CaughtUp, From, OnSlow, Subscribe, SubscribeOptions, Subscribed};
+pub use view::{Deadband, Figure, LeastChange, OnError, ViewKey, ViewOptions, Window, WindowTime};
 
 /// What a client sends.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::ViewOptions;
 use crate::{Code, DecodeError, Position, Timestamp};
 
 /// SUBSCRIBE.
@@ -24,8 +25,8 @@ pub struct SubscribeOptions<'a> {
     pub ack: Option<bool>,
     /// What happens when the client reads too slowly.
     pub on_slow: Option<OnSlow>,
-    /// The view keys that were given, by name. Their values are not read yet, and writing leaves them out.
-    pub view: Vec<ViewKey>,
+    /// What the broker is to do with messages before it sends them; absent: nothing.
+    pub view: Option<Box<ViewOptions<'a>>>,
     /// The first option of the right type whose value is none of the known ones: the packet is well formed, and
     /// gets its own answer (4422).
     pub invalid: Option<Box<DecodeError>>,
@@ -79,60 +80,6 @@ impl OnSlow {
     }
 }
 
-/// The options that make a view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ViewKey {
-    /// Messages a second.
-    MaxRate,
-    /// A condition.
-    Where,
-    /// Paths of the payload.
-    Select,
-    /// A least change.
-    Deadband,
-    /// Figures over time.
-    Window,
-    /// Only what changed.
-    Patch,
-    /// An expected interval.
-    Expect,
-    /// What to do with payloads that can't be read.
-    OnError,
-}
-
-impl ViewKey {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::MaxRate,
-        Self::Where,
-        Self::Select,
-        Self::Deadband,
-        Self::Window,
-        Self::Patch,
-        Self::Expect,
-        Self::OnError,
-    ];
-
-    /// The key on the wire.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::MaxRate => "max_rate",
-            Self::Where => "where",
-            Self::Select => "select",
-            Self::Deadband => "deadband",
-            Self::Window => "window",
-            Self::Patch => "patch",
-            Self::Expect => "expect",
-            Self::OnError => "on_error",
-        }
-    }
-
-    /// From the key on the wire.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|key| key.word() == word)
-    }
-}
-
 /// SUBSCRIBED.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Subscribed<'a> {
@@ -144,6 +91,8 @@ pub struct Subscribed<'a> {
     pub reason: Option<Cow<'a, str>>,
     /// The rule that refused it.
     pub rule: Option<Cow<'a, str>>,
+    /// The view in force, where there is one.
+    pub view: Option<Box<ViewOptions<'a>>>,
     /// On `from: {"last": n}`: how many messages of each topic, where a limit made it fewer.
     pub last: Option<u64>,
     /// On `after`: whether nothing is missing.

@@ -15,6 +15,7 @@ use murre_protocol::{
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 pub(crate) mod values;
+mod views;
 
 use values::{bytes, code, payload, position, properties, text, time, uint};
 
@@ -184,9 +185,10 @@ fn subscribe() -> impl Strategy<Value = Subscribe<'static>> {
         (vec(position(), 0..20), text()).prop_map(|(positions, epoch)| From::After { positions, epoch }),
     ];
     let on_slow = select(vec![OnSlow::DropOldest, OnSlow::Conflate, OnSlow::Disconnect]);
-    (uint(), text(), option::of(from), option::of(any::<bool>()), option::of(on_slow)).prop_map(
-        |(sub, filter, from, ack, on_slow)| {
-            let options = SubscribeOptions { from, ack, on_slow, ..SubscribeOptions::default() };
+    let view = option::of(views::view());
+    (uint(), text(), option::of(from), option::of(any::<bool>()), option::of(on_slow), view).prop_map(
+        |(sub, filter, from, ack, on_slow, view)| {
+            let options = SubscribeOptions { from, ack, on_slow, view, invalid: None };
             Subscribe { sub, filter, options }
         },
     )
@@ -194,12 +196,14 @@ fn subscribe() -> impl Strategy<Value = Subscribe<'static>> {
 
 fn subscribed() -> impl Strategy<Value = Subscribed<'static>> {
     let texts = [option::of(text()), option::of(text()), option::of(text())];
-    (uint(), code(), texts, option::of(any::<bool>()), option::of(uint())).prop_map(
-        |(sub, code, [reason, rule, lost], recovered, last)| Subscribed {
+    let view = option::of(views::view());
+    (uint(), code(), texts, option::of(any::<bool>()), option::of(uint()), view).prop_map(
+        |(sub, code, [reason, rule, lost], recovered, last, view)| Subscribed {
             sub,
             code,
             reason,
             rule,
+            view,
             last,
             recovered,
             lost,
