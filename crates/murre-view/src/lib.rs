@@ -6,18 +6,35 @@
 //! # Layout
 //! | module | holds |
 //! |---|---|
+//! | [`plan`] | a view compiled from what a client asked for, and what is refused |
+//! | [`view`] | a view at work: readings and time in, messages out |
 //! | [`value`] | a cursor over MessagePack and JSON, which copies nothing |
 //! | [`path`] | paths into a payload |
 //! | [`condition`] | `where`: conditions in CEL |
 //! | [`select`] | `select`: parts of a payload |
 //! | [`deadband`] | `deadband`: what has hardly moved isn't sent |
+//! | [`window`] | `window`: figures over spans of time |
+//! | [`rate`] | `max_rate`: the newest of what comes too fast |
+//! | [`patch`] | `patch`: only what changed |
+//! | [`owed`] | the position up to which a subscription is owed nothing |
+//! | [`trouble`] | what a view could not do |
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod condition;
 pub mod deadband;
+pub mod owed;
+pub mod patch;
 pub mod path;
+pub mod plan;
+pub mod rate;
 pub mod select;
+pub mod trouble;
 pub mod value;
+pub mod view;
+pub mod window;
 
+pub use plan::{Plan, PlanError};
+pub use trouble::Troubles;
 pub use value::Unusable;
+pub use view::View;

@@ -226,6 +226,22 @@ pub struct MessageOptions<'a> {
     pub expiry: Option<u64>,
 }
 
+impl MessageOptions<'_> {
+    /// The same, owning its text.
+    pub fn into_owned(self) -> MessageOptions<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        MessageOptions {
+            time: self.time,
+            retain: self.retain,
+            patch: self.patch,
+            reply_to: self.reply_to.map(own),
+            correlation: self.correlation.map(|bytes| Cow::Owned(bytes.into_owned())),
+            properties: self.properties.into_iter().map(|(key, value)| (own(key), own(value))).collect(),
+            expiry: self.expiry,
+        }
+    }
+}
+
 /// DISCONNECT.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Disconnect<'a> {

@@ -1,0 +1,49 @@
+//! What a subscription is still owed, and the position up to which it is owed nothing.
+//!
+//! A view that holds readings back may send a later one first. The position of a MESSAGE must then not pass the ones
+//! that are held: a client that resumes behind it would miss them.
+
+use std::collections::BTreeSet;
+
+use murre_protocol::Position;
+
+/// Readings that are held, and how far each shard was seen.
+#[derive(Debug, Default)]
+pub struct Owed {
+    held: BTreeSet<(u8, u64)>,
+    seen: Vec<u64>,
+}
+
+impl Owed {
+    /// A reading came.
+    pub fn saw(&mut self, position: Position) {
+        let shard = usize::from(position.shard());
+        if self.seen.len() <= shard {
+            self.seen.resize(shard + 1, 0);
+        }
+        if let Some(seen) = self.seen.get_mut(shard) {
+            *seen = (*seen).max(position.offset());
+        }
+    }
+
+    /// What a topic of `shard` holds changes from the reading with offset `before` to the one with `after`.
+    pub fn change(&mut self, shard: u8, before: Option<u64>, after: Option<u64>) {
+        if before == after {
+            return;
+        }
+        if let Some(before) = before {
+            self.held.remove(&(shard, before));
+        }
+        if let Some(after) = after {
+            self.held.insert((shard, after));
+        }
+    }
+
+    /// The greatest position of `shard` up to which nothing is owed.
+    pub fn settled(&self, shard: u8) -> Position {
+        let first_held = self.held.range((shard, 0)..=(shard, u64::MAX)).next();
+        let seen = self.seen.get(usize::from(shard)).copied().unwrap_or(0);
+        let offset = first_held.map_or(seen, |(_, offset)| offset.saturating_sub(1));
+        Position::new(offset, shard)
+    }
+}

@@ -1,0 +1,420 @@
+//! A view at work: readings in, what is to be sent out, and the time at which it wants to be asked again.
+//!
+//! Its methods are of three kinds:
+//! - readings and time: [`View::offer`], [`View::due`], [`View::next_due`];
+//! - where it stands: [`View::settled`], [`View::take_troubles`];
+//! - what its receivers lost: [`View::send_whole`].
+//!
+//! The parts come in this order: `where`, `select`, `deadband`, `window`, `max_rate`, `patch`. Each sees what the one
+//! before it lets through. `now` is always the reading's own time by the broker, so that a view over history gives
+//! what it gave live. A deletion, which is an empty payload, passes every view at once.
+
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+
+use hashbrown::HashMap;
+use murre_protocol::{
+    Format, Position, Timestamp,
+    packet::{Message, MessageOptions, OnError},
+};
+use slab::Slab;
+
+use crate::{
+    condition::Subject,
+    deadband::LastSent,
+    owed::Owed,
+    patch,
+    plan::Plan,
+    rate::Paced,
+    trouble::Troubles,
+    value::Unusable,
+    window::{Closed, Reading, TopicWindows, Window},
+};
+
+/// Where a view's messages go.
+pub type Send<'s> = &'s mut dyn FnMut(&Message<'_>);
+
+/// A view and what it remembers.
+#[derive(Debug)]
+pub struct View {
+    plan: Arc<Plan>,
+    topics: Slab<Topic>,
+    places: HashMap<Box<str>, usize>,
+    topics_max: usize,
+    /// Topics by when they want to be asked again.
+    dues: BTreeSet<(u64, usize)>,
+    owed: Owed,
+    troubles: Troubles,
+    selected: Vec<u8>,
+}
+
+/// What is remembered of one topic.
+#[derive(Debug)]
+struct Topic {
+    name: Box<str>,
+    shard: u8,
+    last_sent: Option<LastSent>,
+    windows: TopicWindows,
+    paced: Paced<Held>,
+    /// The payload that receivers have, where they get patches.
+    whole: Option<(Format, Vec<u8>)>,
+    due_ms: Option<u64>,
+    /// The offset of the oldest reading that it holds.
+    oldest: Option<u64>,
+}
+
+/// A reading that waits.
+#[derive(Debug)]
+struct Held {
+    format: Format,
+    payload: Vec<u8>,
+    time: Timestamp,
+    options: Option<Box<MessageOptions<'static>>>,
+    /// The offset of the oldest reading that it stands for.
+    offset: u64,
+}
+
+/// A reading on its way through the parts.
+struct Passing<'a> {
+    format: Format,
+    payload: &'a [u8],
+    time: Timestamp,
+    options: Option<&'a MessageOptions<'a>>,
+    offset: u64,
+}
+
+impl View {
+    /// A view that remembers at most `topics_max` topics.
+    pub fn new(plan: Arc<Plan>, topics_max: usize) -> Self {
+        Self {
+            plan,
+            topics: Slab::new(),
+            places: HashMap::new(),
+            topics_max,
+            dues: BTreeSet::new(),
+            owed: Owed::default(),
+            troubles: Troubles::default(),
+            selected: Vec::new(),
+        }
+    }
+
+    /// Takes a reading, and sends what is to be sent now.
+    pub fn offer(&mut self, message: &Message<'_>, send: Send<'_>) {
+        self.owed.saw(message.position);
+        if message.payload.is_empty() {
+            return self.pass_deletion(message, send);
+        }
+        let plan = Arc::clone(&self.plan);
+        if !self.meets(&plan, message) {
+            return;
+        }
+        let mut selected = std::mem::take(&mut self.selected);
+        selected.clear();
+        if let Some(payload) = self.select(&plan, message, &mut selected) {
+            let passing = Passing {
+                format: message.format,
+                payload,
+                time: message.time,
+                options: message.options.as_deref(),
+                offset: message.position.offset(),
+            };
+            self.pass(&plan, message, passing, send);
+        }
+        self.selected = selected;
+    }
+
+    /// Sends what has come due at `now`.
+    pub fn due(&mut self, now: Timestamp, send: Send<'_>) {
+        let (plan, now_ms) = (Arc::clone(&self.plan), now.millis());
+        while let Some(&(due_ms, place)) = self.dues.first()
+            && due_ms <= now_ms
+        {
+            let Some(mut work) = self.topic(place) else { return };
+            if let Some(window) = &plan.window {
+                let ended_ms = work.topic.windows.ended_by(window, now_ms);
+                work.close_windows(&plan, window, ended_ms, send);
+            }
+            work.release(&plan, now_ms, send);
+            work.settle(&plan);
+        }
+    }
+
+    /// When [`View::due`] has something to do; none while nothing waits.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.dues.first().map(|(due_ms, _)| Timestamp::from_millis(*due_ms))
+    }
+
+    /// The greatest position of `shard` up to which nothing is owed.
+    pub fn settled(&self, shard: u8) -> Position {
+        self.owed.settled(shard)
+    }
+
+    /// What it could not do since this was last asked; none where there was nothing.
+    pub fn take_troubles(&mut self) -> Option<Troubles> {
+        Some(std::mem::take(&mut self.troubles)).filter(|troubles| !troubles.is_empty())
+    }
+
+    /// Sends the next value of each topic as a whole, not as a patch: a receiver lost one, or is new.
+    pub fn send_whole(&mut self) {
+        for (_, topic) in &mut self.topics {
+            topic.whole = None;
+        }
+    }
+
+    /// How many topics it remembers.
+    pub fn topics(&self) -> usize {
+        self.topics.len()
+    }
+
+    /// Whether a reading meets the condition.
+    fn meets(&mut self, plan: &Plan, message: &Message<'_>) -> bool {
+        let Some(condition) = &plan.condition else { return true };
+        let subject = Subject {
+            topic: &message.topic,
+            time_ms: message.time.millis(),
+            format: message.format,
+            payload: &message.payload,
+        };
+        condition.is_met(&subject).unwrap_or_else(|why| self.passes_all_the_same(&message.topic, why))
+    }
+
+    /// What is selected of a payload; none where it is left out.
+    fn select<'a>(
+        &mut self,
+        plan: &Plan,
+        message: &'a Message<'_>,
+        selected: &'a mut Vec<u8>,
+    ) -> Option<&'a [u8]> {
+        let Some(selection) = &plan.selection else { return Some(&message.payload) };
+        match selection.write(message.format, &message.payload, selected) {
+            Ok(()) => Some(selected),
+            Err(why) => self.passes_all_the_same(&message.topic, why).then_some(&message.payload),
+        }
+    }
+
+    /// The rule for a reading that a part can't use: whether it goes on.
+    fn passes_all_the_same(&mut self, topic: &str, why: Unusable) -> bool {
+        self.troubles.unusable(topic, why);
+        self.plan.on_error == OnError::Pass
+    }
+
+    /// The parts that remember something.
+    fn pass(&mut self, plan: &Plan, message: &Message<'_>, passing: Passing<'_>, send: Send<'_>) {
+        if !plan.has_state() {
+            let position = self.owed.settled(message.position.shard());
+            return emit(&message.topic, position, &passing, false, send);
+        }
+        let Some(place) = self.place(message) else {
+            self.troubles.past_topics_max += 1;
+            return;
+        };
+        let now_ms = message.time.millis();
+        let Some(mut work) = self.topic(place) else { return };
+        let step = work.before_rate(plan, (message, &passing), send);
+        match step {
+            Step::GoesOn => work.pace(plan, now_ms, &passing, send),
+            Step::Ends => {}
+        }
+        work.settle(plan);
+    }
+
+    /// The place of a message's topic, a new one if there may be one more.
+    fn place(&mut self, message: &Message<'_>) -> Option<usize> {
+        if let Some(place) = self.places.get(&*message.topic) {
+            return Some(*place);
+        }
+        if self.topics.len() >= self.topics_max {
+            return None;
+        }
+        let place = self.topics.insert(Topic {
+            name: (&*message.topic).into(),
+            shard: message.position.shard(),
+            last_sent: None,
+            windows: TopicWindows::default(),
+            paced: Paced::default(),
+            whole: None,
+            due_ms: None,
+            oldest: None,
+        });
+        self.places.insert((&*message.topic).into(), place);
+        Some(place)
+    }
+
+    fn topic(&mut self, place: usize) -> Option<Work<'_>> {
+        let topic = self.topics.get_mut(place)?;
+        let (owed, dues, troubles) = (&mut self.owed, &mut self.dues, &mut self.troubles);
+        Some(Work { place, topic, owed, dues, troubles })
+    }
+
+    /// A deletion: what is remembered of the topic, and what waits, goes with it.
+    fn pass_deletion(&mut self, message: &Message<'_>, send: Send<'_>) {
+        if let Some(place) = self.places.remove(&*message.topic)
+            && let Some(topic) = self.topics.try_remove(place)
+        {
+            self.owed.change(topic.shard, topic.oldest, None);
+            topic.due_ms.map(|due_ms| self.dues.remove(&(due_ms, place)));
+        }
+        let position = self.owed.settled(message.position.shard());
+        send(&Message { position, ..message.clone() });
+    }
+}
+
+/// Whether a reading goes on to the next part.
+#[derive(PartialEq)]
+enum Step {
+    GoesOn,
+    Ends,
+}
+
+/// One topic, and what its view keeps of all topics together.
+struct Work<'v> {
+    place: usize,
+    topic: &'v mut Topic,
+    owed: &'v mut Owed,
+    dues: &'v mut BTreeSet<(u64, usize)>,
+    troubles: &'v mut Troubles,
+}
+
+impl Work<'_> {
+    /// Deadband and windows.
+    fn before_rate(
+        &mut self,
+        plan: &Plan,
+        (message, passing): (&Message<'_>, &Passing<'_>),
+        send: Send<'_>,
+    ) -> Step {
+        let time_ms = passing.time.millis();
+        if let Some(deadband) = &plan.deadband {
+            let reading = (passing.format, passing.payload, time_ms);
+            match deadband.passes(reading, &mut self.topic.last_sent) {
+                Ok(true) => {}
+                Ok(false) => return Step::Ends,
+                Err(why) => {
+                    if self.unusable(plan, why) == Step::Ends {
+                        return Step::Ends;
+                    }
+                }
+            }
+        }
+        let Some(window) = &plan.window else { return Step::GoesOn };
+        let options = message.options.as_deref();
+        if options.is_some_and(|options| options.retain) {
+            // a kept value is of some time ago: windows are of readings as they come
+            return Step::Ends;
+        }
+        let reading = Reading {
+            time_ms,
+            source_ms: options.and_then(|options| options.time).map(Timestamp::millis),
+            number: passing.offset,
+            format: passing.format,
+        };
+        self.close_windows(plan, window, self.topic.windows.ended_at(window, reading), send);
+        let numbers = window.numbers(passing.format, passing.payload);
+        match numbers.and_then(|numbers| self.topic.windows.add(window, reading, &numbers)) {
+            Ok(()) => Step::Ends,
+            Err(Unusable::Late) => {
+                self.troubles.unusable(&self.topic.name, Unusable::Late);
+                Step::Ends
+            }
+            Err(why) => self.unusable(plan, why),
+        }
+    }
+
+    fn unusable(&mut self, plan: &Plan, why: Unusable) -> Step {
+        self.troubles.unusable(&self.topic.name, why);
+        if plan.on_error == OnError::Pass { Step::GoesOn } else { Step::Ends }
+    }
+
+    /// Hands on the windows that have ended.
+    fn close_windows(&mut self, plan: &Plan, window: &Window, ended_ms: u64, send: Send<'_>) {
+        loop {
+            let oldest = self.topic.windows.oldest();
+            let Some(closed) = self.topic.windows.close(window, ended_ms) else { return };
+            let Closed { end_ms, payload, format, .. } = closed;
+            let offset = oldest.unwrap_or_else(|| self.owed.settled(self.topic.shard).offset());
+            let time = Timestamp::from_millis(end_ms);
+            let passing = Passing { format, payload: &payload, time, options: None, offset };
+            self.release(plan, end_ms, send);
+            self.pace(plan, end_ms, &passing, send);
+        }
+    }
+
+    /// Rate and patch, at `now`.
+    fn pace(&mut self, plan: &Plan, now_ms: u64, passing: &Passing<'_>, send: Send<'_>) {
+        self.release(plan, now_ms, send);
+        let at_once = plan.rate.is_none_or(|rate| rate.goes_at_once(&mut self.topic.paced, now_ms));
+        if at_once {
+            self.send(plan, passing, send);
+        } else {
+            self.topic.paced.wait(Held {
+                format: passing.format,
+                payload: passing.payload.to_vec(),
+                time: passing.time,
+                options: passing.options.map(|options| Box::new(options.clone().into_owned())),
+                offset: passing.offset,
+            });
+        }
+    }
+
+    /// Sends the reading that waits, if its time has come.
+    fn release(&mut self, plan: &Plan, now_ms: u64, send: Send<'_>) {
+        let held = plan.rate.and_then(|rate| rate.due(&mut self.topic.paced, now_ms));
+        if let Some(held) = held {
+            let passing = Passing {
+                format: held.format,
+                payload: &held.payload,
+                time: held.time,
+                options: held.options.as_deref(),
+                offset: held.offset,
+            };
+            self.send(plan, &passing, send);
+        }
+    }
+
+    /// Sends a reading, as a patch where it can be one.
+    fn send(&mut self, plan: &Plan, passing: &Passing<'_>, send: Send<'_>) {
+        self.note_owed();
+        let position = self.owed.settled(self.topic.shard);
+        if !plan.patch {
+            return emit(&self.topic.name, position, passing, false, send);
+        }
+        let mut changes = Vec::new();
+        let whole = self.topic.whole.take().filter(|(format, _)| *format == passing.format);
+        let is_patch =
+            whole.is_some_and(|(format, old)| patch::write(format, &old, passing.payload, &mut changes));
+        let payload = if is_patch { &*changes } else { passing.payload };
+        emit(&self.topic.name, position, &Passing { payload, ..*passing }, is_patch, send);
+        self.topic.whole = Some((passing.format, passing.payload.to_vec()));
+    }
+
+    /// Keeps what the topic holds, and when it wants to be asked again.
+    fn settle(&mut self, plan: &Plan) {
+        self.note_owed();
+        let window = plan.window.as_ref().and_then(|window| self.topic.windows.due_ms(window));
+        let due_ms = [window, self.topic.paced.due_ms()].into_iter().flatten().min();
+        if due_ms != self.topic.due_ms {
+            self.topic.due_ms.map(|before| self.dues.remove(&(before, self.place)));
+            due_ms.map(|due_ms| self.dues.insert((due_ms, self.place)));
+            self.topic.due_ms = due_ms;
+        }
+    }
+
+    fn note_owed(&mut self) {
+        let held = self.topic.paced.waiting().map(|held| held.offset);
+        let oldest = [self.topic.windows.oldest(), held].into_iter().flatten().min();
+        self.owed.change(self.topic.shard, self.topic.oldest, oldest);
+        self.topic.oldest = oldest;
+    }
+}
+
+fn emit(topic: &str, position: Position, passing: &Passing<'_>, patch: bool, send: Send<'_>) {
+    let options = passing.options.map(|options| MessageOptions { patch, ..options.clone() });
+    let options = options.or_else(|| patch.then(|| MessageOptions { patch, ..Default::default() }));
+    send(&Message {
+        topic: Cow::Borrowed(topic),
+        format: passing.format,
+        payload: Cow::Borrowed(passing.payload),
+        time: passing.time,
+        position,
+        options: options.map(Box::new),
+    });
+}
