@@ -17,7 +17,7 @@ use murre_core::{
     ids::WorkerId,
     log::{LogCommand, ReadCommand, ReadFrom, ReadId, ReadRequest, ReadSlice},
 };
-use murre_protocol::TopicFilter;
+use murre_protocol::{Timestamp, TopicFilter};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -60,6 +60,13 @@ impl Readers {
     }
 }
 
+/// What is read of a shard; see [`ReadRequest`].
+pub(crate) struct What {
+    pub(crate) filter: TopicFilter<'static>,
+    pub(crate) from: ReadFrom,
+    pub(crate) until: Option<Timestamp>,
+}
+
 /// One reader. Its reads end when it is dropped.
 pub(crate) struct Reads {
     process: Arc<Process>,
@@ -77,10 +84,11 @@ impl Reads {
     }
 
     /// Begins to read a shard, with a slice of so many bytes.
-    pub(crate) fn open(&mut self, shard: u8, filter: TopicFilter<'static>, from: ReadFrom, bytes: usize) {
+    pub(crate) fn open(&mut self, shard: u8, what: What, bytes: usize) {
         self.open.push(shard);
+        let What { filter, from, until } = what;
         let now = self.process.clock.now().wall;
-        let request = ReadRequest { id: self.id(shard), filter, from, bytes, now };
+        let request = ReadRequest { id: self.id(shard), filter, from, until, bytes, now };
         self.send(ReadCommand::Open(Box::new(request)));
     }
 

@@ -122,8 +122,14 @@ impl World {
         self.serial += 1;
         let id = ReadId { worker: WORKER, serial: self.serial, shard };
         let filter = TopicFilter::parse(filter).unwrap().into_owned();
-        let request =
-            ReadRequest { id, filter, from, bytes: 64 << 10, now: Timestamp::from_millis(1_700_000_000_000) };
+        let request = ReadRequest {
+            id,
+            filter,
+            from,
+            until: None,
+            bytes: 64 << 10,
+            now: Timestamp::from_millis(1_700_000_000_000),
+        };
         self.store.send(LogCommand::Read(ReadCommand::Open(Box::new(request))));
         let mut count = 0;
         loop {

@@ -346,7 +346,8 @@ impl History {
             read.reached = position.offset();
         }
         let id = ReadId { worker, serial: self.serial, shard };
-        let request = ReadRequest { id, filter: self.filter.clone(), from, bytes, now: now.wall };
+        let request =
+            ReadRequest { id, filter: self.filter.clone(), from, until: None, bytes, now: now.wall };
         Some(LogCommand::Read(ReadCommand::Open(Box::new(request))))
     }
 

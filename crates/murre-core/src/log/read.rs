@@ -38,6 +38,9 @@ pub struct ReadRequest {
     pub filter: TopicFilter<'static>,
     /// Where to begin.
     pub from: ReadFrom,
+    /// What the broker took at this time or later isn't wanted. A log may leave it out where that saves work, and may
+    /// as well give it.
+    pub until: Option<Timestamp>,
     /// Bytes of the first slice.
     pub bytes: usize,
     /// The time by which expiry and age are judged; it goes on with the log's own clock.

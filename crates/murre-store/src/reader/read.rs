@@ -23,6 +23,8 @@ pub(super) struct Read {
     pub(super) wanted: Wanted,
     /// Where it begins, until its first slice.
     from: Option<ReadFrom>,
+    /// What is of this time or later isn't wanted.
+    pub(super) until: Option<Timestamp>,
     /// Everything up to here was seen.
     pub(super) reached: u64,
     /// What the log's clock is ahead of that of who asked.
@@ -36,6 +38,7 @@ impl Read {
             id: request.id,
             wanted: Wanted::new(request.filter, shared),
             from: Some(request.from),
+            until: request.until,
             reached: 0,
             now_ahead_ms: request.now.millis().wrapping_sub(clock.millis()) as i64,
         }

@@ -78,7 +78,7 @@ impl Read {
             has_expired: false,
         };
         drop(shard);
-        let at_end = step.run(&segments, open).is_continue();
+        let at_end = step.run(&segments, open, self.until).is_continue();
         self.reached = step.reached;
         let expired = began.is_some_and(|began| began.is_after) && step.has_expired;
         let lost = step.is_damaged.then_some(Lost::Damaged);
@@ -95,8 +95,17 @@ impl Read {
 }
 
 impl Step<'_> {
-    fn run(&mut self, segments: &[SegmentInfo], open: Option<Way>) -> ControlFlow<()> {
+    fn run(
+        &mut self,
+        segments: &[SegmentInfo],
+        open: Option<Way>,
+        until: Option<Timestamp>,
+    ) -> ControlFlow<()> {
         for segment in segments {
+            if until.is_some_and(|until| segment.time_min >= until) {
+                self.reached = self.reached.max(segment.last);
+                continue;
+            }
             let way = Way::closed(self.db, &self.snapshot, self.shard, segment, self.wanted, self.reached);
             match way {
                 Ok(way) => self.go(way)?,

@@ -263,10 +263,21 @@ impl World {
         from: ReadFrom,
         bytes: usize,
     ) -> (ReadId, ReadSlice) {
+        self.open_read_until(shard, filter, from, None, bytes)
+    }
+
+    pub fn open_read_until(
+        &mut self,
+        shard: u8,
+        filter: &str,
+        from: ReadFrom,
+        until: Option<Timestamp>,
+        bytes: usize,
+    ) -> (ReadId, ReadSlice) {
         self.reads += 1;
         let id = ReadId { worker: WORKER, serial: self.reads, shard };
         let filter = TopicFilter::parse(filter).unwrap().into_owned();
-        let request = ReadRequest { id, filter, from, bytes, now: clock() };
+        let request = ReadRequest { id, filter, from, until, bytes, now: clock() };
         self.store().send(LogCommand::Read(ReadCommand::Open(Box::new(request))));
         (id, self.slice(id))
     }

@@ -1,6 +1,6 @@
 //! What can be read back.
 
-use murre_core::log::{Lost, ReadFrom};
+use murre_core::log::{Lost, ReadFrom, ReadSlice};
 use murre_protocol::Timestamp;
 use murre_store::Options;
 
@@ -35,6 +35,30 @@ fn a_read_goes_on_with_what_was_committed_since() {
         (got(&slice)[0].payload.as_str(), slice.messages.entries().len(), slice.reached),
         ("later", 1, 5)
     );
+}
+
+#[test]
+fn what_comes_later_than_is_wanted_is_passed_over() {
+    let mut world = World::new(Options { segment_bytes: 4096, ..options(&[keep_all("#")]) });
+    for batch in 0..20 {
+        world.publish_many(&TOPICS, batch * 100, 100);
+    }
+    let times =
+        |slice: &ReadSlice| slice.messages.entries().iter().map(|entry| entry.time).collect::<Vec<_>>();
+    let (_, all) = world.open_read(0, "#", BEGINNING, 1 << 20);
+    let until = times(&all)[300];
+
+    let (id, mut slice) = world.open_read_until(0, "#", BEGINNING, Some(until), 1 << 20);
+    let mut found = times(&slice);
+    while !slice.at_end {
+        slice = world.next_slice(id, 1 << 20);
+        found.extend(times(&slice));
+    }
+
+    assert_eq!((slice.reached, all.at_end), (2000, true));
+    assert_eq!(found.iter().filter(|time| **time < until).count(), 300);
+    // what is left is that of the segment with the time in it, and the open one
+    assert!(found.len() < 800, "{}", found.len());
 }
 
 #[test]

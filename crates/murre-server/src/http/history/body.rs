@@ -18,7 +18,10 @@ use super::{
     answer::HistoryAnswer,
     feed::{Feed, Wanted},
 };
-use crate::{process::Process, reading::Reads};
+use crate::{
+    process::Process,
+    reading::{Reads, What},
+};
 
 /// Bytes of messages that are read at once, all shards together.
 const SLICES_BYTES: usize = 256 * 1024;
@@ -48,7 +51,8 @@ impl HistoryBody {
         let shards = process.shards_of(&query.filter);
         let slice_bytes = (SLICES_BYTES / shards.len().max(1)).clamp(SLICE_BYTES.0, SLICE_BYTES.1);
         for shard in shards.clone() {
-            reads.open(shard, query.filter.clone(), query.read_from(shard), slice_bytes);
+            let (filter, from, until) = (query.filter.clone(), query.read_from(shard), query.until);
+            reads.open(shard, What { filter, from, until }, slice_bytes);
         }
         let feed = Feed::new(HistoryAnswer::new(query, form, process.epoch()), shards);
         Self { reads, feed, slice_bytes }

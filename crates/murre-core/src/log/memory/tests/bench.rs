@@ -147,7 +147,8 @@ impl Bench {
         self.serial += 1;
         let id = ReadId { worker: WORKER, serial: self.serial, shard };
         let filter = TopicFilter::parse(filter).unwrap().into_owned();
-        let request = ReadRequest { id, filter, from, bytes, now: Timestamp::from_millis(self.now) };
+        let request =
+            ReadRequest { id, filter, from, until: None, bytes, now: Timestamp::from_millis(self.now) };
         let event = self.handle(LogCommand::Read(ReadCommand::Open(Box::new(request))));
         (id, slice(event))
     }

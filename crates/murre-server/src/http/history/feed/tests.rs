@@ -92,7 +92,8 @@ impl World {
         for shard in 0..SHARDS {
             let (filter, from) = (query.filter.clone(), query.read_from(shard));
             let (bytes, now) = (self.slice_bytes, Timestamp::from_millis(BEGIN_MS));
-            let request = ReadRequest { id: id(shard), filter, from, bytes, now };
+            let until = query.until;
+            let request = ReadRequest { id: id(shard), filter, from, until, bytes, now };
             self.read(&mut feed, ReadCommand::Open(Box::new(request)));
         }
         let (mut out, mut asked) = (Vec::new(), 0);
