@@ -153,6 +153,19 @@ fn a_hundred_thousand_messages_reach_a_slow_reader_and_cost_the_broker_nothing_m
 }
 
 #[test]
+fn an_answer_whose_reader_goes_away_costs_nothing_any_more() {
+    let broker = Broker::configured(KEEP);
+    publish(&broker, &["site/a"], 0..30_000);
+
+    let mut lines = broker.download("/history/site/a?limit=100000", "application/x-ndjson");
+    lines.next().expect("a line");
+    assert_eq!(broker.counter("history_answers"), 1, "the answer is larger than what the socket takes");
+    drop(lines);
+
+    broker.wait_for_counter("history_answers", |answers| answers == 0);
+}
+
+#[test]
 fn who_follows_the_cursor_gets_each_message_once_while_more_are_published() {
     each_message_once(&Broker::configured(KEEP));
 }

@@ -48,6 +48,11 @@ impl Readers {
         None
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.open.lock().len() as u64
+    }
+
     fn begin(&self, shards: usize) -> Option<(u64, Receiver<ReadSlice>)> {
         let mut open = self.open.lock();
         if open.len() >= READERS_MAX {
@@ -151,6 +156,6 @@ mod tests {
     fn readers_are_bounded() {
         let readers = Readers::default();
         let begun: Vec<_> = (0..=READERS_MAX).map_while(|_| readers.begin(1)).collect();
-        assert_eq!(begun.len(), READERS_MAX);
+        assert_eq!((begun.len(), readers.len()), (READERS_MAX, READERS_MAX as u64));
     }
 }
