@@ -55,6 +55,15 @@ struct Exported {
     incomplete: Option<String>,
 }
 
+impl Exported {
+    /// Says it once, however often it comes.
+    fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+}
+
 /// Writes what there is.
 ///
 /// # Errors
@@ -65,7 +74,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut exported = Exported::default();
     let outcome = match &args.data {
         Some(path) => directory::export(path, &wanted, &mut output, &mut exported),
-        None => broker::export(&args, &args.broker.broker, &mut output, &mut exported),
+        None => broker::export(&args.broker.broker, &wanted, &mut output, &mut exported),
     };
     output.flush()?;
     for note in &exported.notes {

@@ -2,10 +2,11 @@
 
 use std::io::BufRead;
 
+use murre_protocol::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::{Args, Exported};
+use super::{Exported, Wanted};
 use crate::{failure::Failure, http::Http, lines::MESSAGE_START, output::Output};
 
 /// Messages of an answer: as many as the broker gives.
@@ -21,15 +22,15 @@ enum Said {
 
 /// Writes the messages, following the cursor.
 pub(super) fn export(
-    args: &Args,
     url: &str,
+    wanted: &Wanted,
     output: &mut Output,
     exported: &mut Exported,
 ) -> Result<(), Failure> {
     let http = Http::of(url)?;
     let mut after = None;
     loop {
-        let mut answer = http.get(&path(args, after.as_deref()), "application/x-ndjson")?;
+        let mut answer = http.get(&path(wanted, after.as_deref()), "application/x-ndjson")?;
         after = copy(&mut answer, output, exported)?;
         output.flush()?;
         if after.is_none() {
@@ -38,16 +39,17 @@ pub(super) fn export(
     }
 }
 
-fn path(args: &Args, after: Option<&str>) -> String {
-    let mut path = format!("/history?limit={LIMIT}");
-    let filter = Some(args.filter.as_str());
+/// Times are told as such, since how long ago they were changes from answer to answer.
+fn path(wanted: &Wanted, after: Option<&str>) -> String {
+    let millis = |time: Option<Timestamp>| time.map(|time| time.millis().to_string());
     let parameters = [
-        ("filter", filter),
-        ("since", args.since.as_deref()),
-        ("until", args.until.as_deref()),
-        ("after", after),
+        ("filter", Some(wanted.filter.as_str().to_owned())),
+        ("since", millis(wanted.since)),
+        ("until", millis(wanted.until)),
+        ("after", after.map(str::to_owned)),
     ];
-    for (name, value) in parameters.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+    let mut path = format!("/history?limit={LIMIT}");
+    for (name, value) in parameters.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
         path.push_str(&format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
     }
     path
@@ -83,7 +85,7 @@ fn copy(
 
 fn lose(why: &str, exported: &mut Exported) {
     match why {
-        "kept" | "expired" | "limit" => exported.notes.push(format!(
+        "kept" | "expired" | "limit" => exported.note(format!(
             "messages that were there when it began are not in the export: the broker let them go meanwhile ({why})"
         )),
         _ => exported.incomplete = Some(format!("messages are missing: the broker could not read them ({why})")),

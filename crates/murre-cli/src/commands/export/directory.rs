@@ -14,6 +14,7 @@ use crate::{commands::store::open, failure::Failure, lines, output::Output};
 
 /// How much of what can't be read is named.
 const NAMED_MAX: u64 = 20;
+const UNREADABLE: &str = "the record is no message";
 
 /// Writes the messages of all shards, merged by their times.
 pub(super) fn export(
@@ -34,7 +35,14 @@ pub(super) fn export(
             expired += 1;
             continue;
         }
-        let Some(message) = message(&record, &mut packet) else { continue };
+        let Some(message) = message(&record, &mut packet) else {
+            first.lose(Damage {
+                shard: record.position.shard(),
+                offset: record.position.offset(),
+                what: UNREADABLE.into(),
+            });
+            continue;
+        };
         line.clear();
         lines::write(&message, &mut line);
         output.line(String::from_utf8_lossy(&line).trim_end())?;
@@ -84,16 +92,18 @@ impl<R: Iterator<Item = Result<Archived, Damage>>> Shard<R> {
         self.head.as_ref().map(|record| (record.time, record.position))
     }
 
+    fn lose(&mut self, damage: Damage) {
+        self.damaged += 1;
+        if self.damaged <= NAMED_MAX {
+            self.damages.push(damage);
+        }
+    }
+
     /// The record at hand, with the next one in its place.
     fn next(&mut self) -> Option<Archived> {
         let next = loop {
             match self.records.next() {
-                Some(Err(damage)) => {
-                    self.damaged += 1;
-                    if self.damaged <= NAMED_MAX {
-                        self.damages.push(damage);
-                    }
-                }
+                Some(Err(damage)) => self.lose(damage),
                 Some(Ok(record)) => break Some(record),
                 None => break None,
             }
