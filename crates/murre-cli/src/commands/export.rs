@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Read the store in this folder, which no broker may have open
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Messages that the broker is asked for at once; by default as many as it gives
+    #[arg(long, value_name = "N", default_value_t = 100_000, hide = true)]
+    limit: usize,
     #[command(flatten)]
     broker: BrokerFlags,
 }
@@ -44,6 +47,7 @@ struct Wanted {
     since: Option<Timestamp>,
     until: Option<Timestamp>,
     now: Timestamp,
+    limit: usize,
 }
 
 /// What was written, and what there is to say about it.
@@ -104,7 +108,7 @@ fn wanted(args: &Args) -> Result<Wanted, Failure> {
     if since.zip(until).is_some_and(|(since, until)| since >= until) {
         return Err(usage("--until", "expected a time later than --since".to_owned()));
     }
-    Ok(Wanted { filter, since, until, now })
+    Ok(Wanted { filter, since, until, now, limit: args.limit })
 }
 
 fn now() -> Timestamp {

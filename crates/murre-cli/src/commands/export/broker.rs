@@ -9,9 +9,6 @@ use serde::Deserialize;
 use super::{Exported, Wanted};
 use crate::{failure::Failure, http::Http, lines::MESSAGE_START, output::Output};
 
-/// Messages of an answer: as many as the broker gives.
-const LIMIT: usize = 100_000;
-
 /// Behind the messages of an answer.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -48,7 +45,7 @@ fn path(wanted: &Wanted, after: Option<&str>) -> String {
         ("until", millis(wanted.until)),
         ("after", after.map(str::to_owned)),
     ];
-    let mut path = format!("/history?limit={LIMIT}");
+    let mut path = format!("/history?limit={}", wanted.limit);
     for (name, value) in parameters.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
         path.push_str(&format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
     }
