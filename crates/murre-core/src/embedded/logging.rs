@@ -263,7 +263,10 @@ impl Logging {
     pub(super) fn settled(&mut self, serial: u64, is_failed: bool) -> Option<Waits> {
         let queued = self.queued.pop_front_if(|queued| queued.serial == serial)?;
         self.queued_bytes -= queued.bytes;
-        self.failed = if is_failed { serial } else { self.failed };
+        if is_failed {
+            self.failed = serial;
+            self.tail.remove(serial);
+        }
         self.tail.trim(serial);
         Some(queued.waits)
     }

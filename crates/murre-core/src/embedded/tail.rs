@@ -44,6 +44,15 @@ impl Tail {
         self.batches.push_back(Entry { batch, lasts });
     }
 
+    /// Lets go of a batch that failed: it is not in the log either.
+    pub(super) fn remove(&mut self, serial: u64) {
+        if let Ok(at) = self.batches.binary_search_by_key(&serial, |entry| entry.batch.serial)
+            && let Some(entry) = self.batches.remove(at)
+        {
+            self.bytes -= entry.batch.len();
+        }
+    }
+
     /// Lets go of batches up to `serial`, which the log has, as far as they are too many.
     pub(super) fn trim(&mut self, serial: u64) {
         while self.bytes > COMMITTED_BYTES_MAX
@@ -106,6 +115,15 @@ mod tests {
 
     fn offsets(tail: &Tail, after: u64) -> Vec<u64> {
         tail.after(1, after).map(|(_, record)| record.position.offset()).collect()
+    }
+
+    #[test]
+    fn what_failed_is_there_no_more() {
+        let mut tail = Tail::new(4);
+        (1..=3).for_each(|serial| tail.push(batch(serial, &[serial], 10)));
+        tail.remove(2);
+        assert_eq!(offsets(&tail, 0), [1, 3]);
+        assert!(tail.covers(1, 1, false));
     }
 
     #[test]
