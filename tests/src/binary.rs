@@ -1,5 +1,5 @@
 //! Finding the binaries: `MURRE_BINARY` and `MURRE_EMBEDDED_BINARY` name them, else cargo builds them, in the profile
-//! that the tests have.
+//! that the tests have. The library of `tests/shim` is always built.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -18,14 +18,21 @@ pub fn embedded() -> &'static PathBuf {
     PATH.get_or_init(|| find("MURRE_EMBEDDED_BINARY", "embedded", "embedded"))
 }
 
-fn find(variable: &str, package: &str, name: &str) -> PathBuf {
-    std::env::var_os(variable).map_or_else(|| build(package, name), PathBuf::from)
+/// The path of the library that lets a disk fail.
+pub fn disk_shim() -> &'static PathBuf {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| build("murre-disk-shim", "murre_disk_shim", &["--lib"]))
 }
 
-fn build(package: &str, name: &str) -> PathBuf {
+fn find(variable: &str, package: &str, name: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| build(package, name, &["--bin", name]), PathBuf::from)
+}
+
+fn build(package: &str, name: &str, target: &[&str]) -> PathBuf {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--package", package, "--bin", name, "--profile", &profile()])
+        .args(["build", "--package", package, "--profile", &profile()])
+        .args(target)
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())
         .output()
@@ -35,8 +42,11 @@ fn build(package: &str, name: &str) -> PathBuf {
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter(|message| message["target"]["name"] == name)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("cargo names the executable that it built")
+        .find_map(|message| {
+            let built = message["executable"].as_str().or(message["filenames"][0].as_str());
+            built.map(PathBuf::from)
+        })
+        .expect("cargo names the file that it built")
 }
 
 /// The profile of this very program, which stands in `<target>/<profile>/deps`.

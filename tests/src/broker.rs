@@ -10,7 +10,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::{DEADLINE, binary};
+use crate::{DEADLINE, FailingDisk, binary};
 
 /// Bytes of the log that are kept for a failed test.
 const LOG_MAX: usize = 256 * 1024;
@@ -45,8 +45,25 @@ impl Broker {
 
     /// Starts a broker with a configuration file and its store, in a folder that outlives it.
     pub fn with_store(folder: &Path, file: &str) -> Self {
+        Self::try_with_store(folder, file).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    /// The same, on a disk that fails when it is told to.
+    pub fn with_store_on(disk: &FailingDisk, folder: &Path, file: &str) -> Self {
+        Self::try_with_store_on(disk, folder, file).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    /// As [`Self::with_store`]; what it said where it didn't start.
+    pub fn try_with_store(folder: &Path, file: &str) -> Result<Self, String> {
         std::fs::write(folder.join("murre.toml"), file).expect("a file in the broker's folder");
-        Self::run(&mut Shell::of_this_program().command_with_store(), folder, None)
+        Self::try_run(&mut Shell::of_this_program().command_with_store(), folder, None)
+    }
+
+    /// As [`Self::with_store_on`]; what it said where it didn't start.
+    pub fn try_with_store_on(disk: &FailingDisk, folder: &Path, file: &str) -> Result<Self, String> {
+        std::fs::write(folder.join("murre.toml"), file).expect("a file in the broker's folder");
+        let mut command = Shell::of_this_program().command_with_store();
+        Self::try_run(command.envs(disk.environment()), folder, None)
     }
 
     fn launch(settings: &[(&str, &str)], file: &str) -> Self {
@@ -59,6 +76,10 @@ impl Broker {
     }
 
     fn run(command: &mut Command, path: &Path, folder: Option<TempDir>) -> Self {
+        Self::try_run(command, path, folder).unwrap_or_else(|said| panic!("{said}"))
+    }
+
+    fn try_run(command: &mut Command, path: &Path, folder: Option<TempDir>) -> Result<Self, String> {
         let mut process = command
             .current_dir(path)
             .stdout(Stdio::piped())
@@ -73,9 +94,13 @@ impl Broker {
         // The channel ends before the deadline when the process does.
         let Ok(address) = addresses.recv_timeout(DEADLINE) else {
             process.kill().ok();
-            panic!("the broker didn't say `{ANNOUNCEMENT}…`; it said:\n{}", log.lock().unwrap());
+            process.wait().ok();
+            return Err(format!(
+                "the broker didn't say `{ANNOUNCEMENT}…`; it said:\n{}",
+                log.lock().unwrap()
+            ));
         };
-        Self { process: Some(process), address, log, _folder: folder }
+        Ok(Self { process: Some(process), address, log, _folder: folder })
     }
 
     /// Where it listens.

@@ -10,6 +10,8 @@
 //! | [`observe`] | a running broker from outside: its counters, memory, open files |
 //! | [`load`] | more than a well-behaved client sends: publishes at full speed, clients that don't read |
 //! | [`client`] | a client in MessagePack that waits for what a test expects |
+//! | [`device`] | a client that numbers its readings and sends again what was refused |
+//! | [`disk`] | disks that fail or are full |
 //! | [`packet`] | packets as values, written and read |
 //! | [`raw`] | a socket that sends any bytes: bad handshakes, bad frames, half-closed connections |
 //! | [`frame`] | WebSocket frames, right and wrong ones |
@@ -25,6 +27,8 @@
 pub mod binary;
 pub mod broker;
 pub mod client;
+pub mod device;
+pub mod disk;
 pub mod frame;
 pub mod http;
 pub mod load;
@@ -37,6 +41,8 @@ use std::time::Duration;
 
 pub use broker::Broker;
 pub use client::Client;
+pub use device::Device;
+pub use disk::{FailingDisk, SmallDisk};
 pub use frame::Frame;
 pub use packet::{Kind, Message, Packet, value};
 pub use raw::RawSocket;
