@@ -91,28 +91,58 @@ impl Hub {
         self.wait_for_turn(key, place, out);
     }
 
-    /// Asks for the next slice if there is room for it.
+    /// Asks for the next slice if there is room for it. A subscription that waits for acknowledgements lets the others
+    /// of its session go before.
     pub(super) fn go_on_catching_up(&mut self, key: SessionKey, out: &mut Outputs) {
         let outbox_max = self.limits.outbox_max;
-        let Some(slot) = self.slot_mut(key) else { return };
+        let Some(slot) = self.slot(key) else { return };
         if slot.outbox.len() > outbox_max / 2 {
             return;
         }
-        let session = &mut slot.session;
-        if session.snapshot.is_none() {
-            if session.snapshots_waiting.is_empty() {
-                return;
-            }
-            let place = session.snapshots_waiting.remove(0);
-            let Some(id) = self.catch_up(place).map(|catch_up| catch_up.id) else {
-                return self.go_on_catching_up(key, out);
+        if let Some(id) = slot.session.snapshot {
+            let Some(&place) = self.snapshots.get(&id.serial).filter(|place| self.is_held_up(**place)) else {
+                return self.ask_for_slice(id, out);
             };
             if let Some(slot) = self.slot_mut(key) {
-                slot.session.snapshot = Some(id);
+                slot.session.snapshot = None;
+                slot.session.snapshots_waiting.push(place);
             }
         }
-        let Some(id) = self.slot(key).and_then(|slot| slot.session.snapshot) else { return };
-        self.ask_for_slice(id, out);
+        if let Some(id) = self.next_to_catch_up(key) {
+            self.ask_for_slice(id, out);
+        }
+    }
+
+    /// Gives the turn to the first that waits for it and can be sent something.
+    fn next_to_catch_up(&mut self, key: SessionKey) -> Option<SnapshotId> {
+        let slot = self.slot_mut(key)?;
+        let mut waiting = std::mem::take(&mut slot.session.snapshots_waiting);
+        let mut next = None;
+        waiting.retain(|place| {
+            if next.is_some() {
+                return true;
+            }
+            let Some(id) = self.catch_up(*place).filter(|of| of.workers_left > 0).map(|of| of.id) else {
+                return false;
+            };
+            let is_held_up = self.is_held_up(*place);
+            next = (!is_held_up).then_some(id);
+            is_held_up
+        });
+        let slot = self.slot_mut(key)?;
+        slot.session.snapshots_waiting = waiting;
+        slot.session.snapshot = next;
+        next
+    }
+
+    /// Whether nothing more can be sent to a subscription before acknowledgements come, or room in the outbox.
+    fn is_held_up(&self, place: u32) -> bool {
+        let Some(subscription) = self.subscriptions.get(place as usize) else { return false };
+        let is_awaited = match &subscription.stage {
+            Stage::CatchingUp(catch_up) => catch_up.next == NextStep::Awaited,
+            _ => false,
+        };
+        !is_awaited && subscription.ack.as_ref().is_some_and(|window| window.is_waiting())
     }
 
     fn ask_for_slice(&mut self, id: SnapshotId, out: &mut Outputs) {
@@ -155,6 +185,10 @@ impl Hub {
         }
         let Stage::CatchingUp(catch_up) = &mut subscription.stage else { return };
         catch_up.count += sent;
+        if subscription.keeping.as_ref().is_some_and(|keeping| keeping.behind) {
+            // not all of it found room: it is read back from there on
+            return self.read_back(out);
+        }
         // what is kept for it is to be sent before it is live
         if !subscription.keeping.as_ref().is_some_and(|keeping| keeping.begins_again) {
             for position in &finished {
@@ -212,6 +246,8 @@ impl Hub {
             self.subscriptions.get_mut(place as usize).and_then(|subscription| subscription.ack.as_mut());
         if !window.is_some_and(|window| window.end_snapshot()) {
             self.caught_up(key, place, out);
+        } else if let Some(id) = self.catch_up(place).map(|catch_up| catch_up.id) {
+            self.end_turn(key, id);
         }
     }
 
@@ -227,9 +263,7 @@ impl Hub {
         if replay != Replay::Live {
             let counter = if replay.is_history() { &self.counters.replays } else { &self.counters.snapshots };
             counter.add(1);
-            if let Some(slot) = self.slot_mut(key) {
-                slot.session.snapshot = None;
-            }
+            self.end_turn(key, id);
         }
         if self.tells_caught_up(place) {
             self.send(
@@ -237,6 +271,13 @@ impl Hub {
                 &BrokerPacket::CaughtUp(CaughtUp { sub, positions: positions.into(), count }),
                 out,
             );
+        }
+    }
+
+    /// Lets the next subscription of the session be sent its snapshot or history.
+    fn end_turn(&mut self, key: SessionKey, id: SnapshotId) {
+        if let Some(slot) = self.slot_mut(key) {
+            slot.session.snapshot.take_if(|turn| *turn == id);
         }
     }
 

@@ -10,10 +10,12 @@
 //! | `record` | what was published, in the order that the broker gave it |
 //! | `wills` | which wills are owed |
 //! | `checks` | what has to be true of all that was heard |
+//! | `kept` | sessions that outlive their connections, and the broker |
 
 mod actions;
 mod checks;
 mod crowd;
+mod kept;
 mod record;
 mod session;
 mod wills;
@@ -44,17 +46,26 @@ fn run(seed: u64) {
     crowd.finish();
 }
 
-fn run_or_say_how_to_replay(seed: u64) {
+fn run_or_say_how_to_replay(name: &str, run: fn(u64), seed: u64) {
     if let Err(why) = catch_unwind(AssertUnwindSafe(|| run(seed))) {
-        eprintln!("seed {seed} fails; replay it: MURRE_SEED={seed} cargo test -p murre-core simulation");
+        eprintln!("seed {seed} fails; replay it: MURRE_SEED={seed} cargo test -p murre-core {name}");
         resume_unwind(why);
     }
 }
 
 #[test]
 fn simulation() {
+    run_seeds("simulation", run);
+}
+
+#[test]
+fn kept_sessions() {
+    run_seeds("kept_sessions", kept::run);
+}
+
+fn run_seeds(name: &str, run: fn(u64)) {
     if let Some(seed) = number("MURRE_SEED") {
-        return run_or_say_how_to_replay(seed);
+        return run_or_say_how_to_replay(name, run, seed);
     }
     let (next, end) = (AtomicU64::new(0), number("MURRE_SEEDS").unwrap_or(SEEDS));
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -63,7 +74,7 @@ fn simulation() {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(seed) = Some(next.fetch_add(1, Relaxed)).filter(|seed| *seed < end) {
-                    run_or_say_how_to_replay(seed);
+                    run_or_say_how_to_replay(name, run, seed);
                 }
             });
         }
