@@ -45,8 +45,7 @@ export class PresenceStream implements AsyncIterable<Presence> {
   }
 
   /** Calls `listener` with each presence; gives what takes it off. */
-  on(name: "presence", listener: (presence: Presence) => unknown): () => void {
-    void name;
+  on(_name: "presence", listener: (presence: Presence) => unknown): () => void {
     return this.subscription.on("message", (message) => {
       const presence = presenceOf(message);
       return presence && listener(presence);
