@@ -1,13 +1,13 @@
 // What the SDK does against a real broker: the same in Node and in a browser.
 
-import type { Message } from "../../src/index.js";
-import { range, reaches, rejection, same, take, type World } from "./world.js";
+import { sessionScenarios } from "./session_scenarios.js";
+import { range, reaches, rejection, same, take, values, type World } from "./world.js";
 
 export type Scenario = (world: World) => Promise<void>;
 
-const values = (messages: Message[]) => messages.map(({ value }) => value);
-
 export const scenarios: Record<string, Scenario> = {
+  ...sessionScenarios,
+
   "readings arrive whole and in order": async (world) => {
     const readings = world.client().subscribe("site/+/temp", { from: "live" });
     await readings.ready;

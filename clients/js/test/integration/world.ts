@@ -45,6 +45,11 @@ export async function take<T>(subscription: Subscription<T>, count: number): Pro
   return messages;
 }
 
+/** The values of messages. */
+export function values(messages: Message[]): unknown[] {
+  return messages.map(({ value }) => value);
+}
+
 /** Waits until the client is in a state of that name. */
 export function reaches(client: Client, name: Client["state"]["name"]): Promise<void> {
   return new Promise((resolve) => {
