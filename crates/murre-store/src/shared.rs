@@ -5,10 +5,10 @@ use std::sync::Arc;
 use fjall::{OwnedWriteBatch as WriteBatch, PersistMode};
 use murre_core::{
     ids::WorkerId,
-    log::{KeepRules, LogEvent},
+    log::{KeepRules, LogEvent, NeedChanges, Needs},
     placement::Placement,
 };
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::{
     db::Db, directory::Directory, error::StoreError, options::Options, shard::Shard, stats::Counters,
@@ -28,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) sink: Sink,
     /// What durable sessions need, by worker.
     pub(crate) floors: Mutex<Vec<Option<Vec<u64>>>>,
+    needs: Mutex<Needs>,
     /// Held over what is written and the change in memory that belongs to it: by the writer for a commit, by the
     /// deletion for a bounded slice of work, and by nobody else.
     pub(crate) write_lock: Mutex<()>,
@@ -49,6 +50,7 @@ impl Shared {
             shards: parts.shards.into_iter().map(Mutex::new).collect(),
             sink,
             floors: Mutex::default(),
+            needs: Mutex::default(),
             write_lock: Mutex::default(),
             #[cfg(feature = "testing")]
             faults: Mutex::default(),
@@ -90,7 +92,7 @@ impl Shared {
         &self.options.keep
     }
 
-    /// Records past this offset of a shard may be needed by a durable session.
+    /// Records of any topic past this offset of a shard may be needed by a kept session.
     pub(crate) fn floor(&self, shard: u8) -> u64 {
         let floors = self.floors.lock();
         let said = floors.iter().flatten().count();
@@ -101,8 +103,15 @@ impl Shared {
         of_shard.copied().min().unwrap_or(u64::MAX)
     }
 
-    /// What durable sessions of a worker need.
-    pub(crate) fn set_floors(&self, worker: WorkerId, of_worker: Vec<u64>) {
+    /// What single subscriptions of kept sessions need before that.
+    pub(crate) fn needs(&self) -> MutexGuard<'_, Needs> {
+        self.needs.lock()
+    }
+
+    /// What kept sessions need of a worker's shards.
+    pub(crate) fn set_floors(&self, worker: WorkerId, of_worker: Vec<u64>, needs: &NeedChanges) {
+        // in this order, and read in the other one: what is needed is never missing between them
+        self.needs.lock().apply(worker, needs);
         let mut floors = self.floors.lock();
         if floors.len() <= worker.index() {
             floors.resize(worker.index() + 1, None);

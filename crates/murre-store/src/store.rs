@@ -172,7 +172,7 @@ impl Log for Store {
             LogCommand::Reserve { worker, shard, end } => {
                 self.append_bytes(worker, Request::Reserve { worker, shard, end });
             }
-            LogCommand::Floors { worker, floors } => self.shared.set_floors(worker, floors),
+            LogCommand::Floors { worker, floors, needs } => self.shared.set_floors(worker, floors, &needs),
             LogCommand::Read(command) => {
                 let (ReadCommand::Next(id, _) | ReadCommand::Cancel(id)) = command else {
                     let ReadCommand::Open(request) = &command else { return };

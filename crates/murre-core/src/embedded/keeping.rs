@@ -12,7 +12,7 @@ use crate::{
     engine::{EngineInput, Outputs},
     ids::{KeptId, KeptSessionId, WorkerId},
     kept::{Debt, KeepInput, KeepReport, Restored},
-    log::LogCommand,
+    log::{LogCommand, NeedChange, NeedChanges},
     now::{Now, Tick},
     placement::Placement,
     shard::Shard,
@@ -26,8 +26,10 @@ const FLOORS_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 /// What one worker's shards keep.
 #[derive(Debug)]
 pub(super) struct Keeping {
-    worker: WorkerId,
+    /// How many shards there are.
     shards: usize,
+    /// The worker's own, by place.
+    numbers: Vec<u8>,
     /// A lump.
     step: Debt,
     kept: Slab<Kept>,
@@ -35,6 +37,10 @@ pub(super) struct Keeping {
     sessions: HashMap<KeptSessionId, Owed>,
     /// Sessions that owe so much more or less than was reported that it is time to.
     unreported: Vec<KeptSessionId>,
+    /// Subscriptions that may need something else of the log than it was told.
+    changed: Vec<u32>,
+    /// What is needed no more, of subscriptions that ended.
+    ended: Vec<NeedChange>,
     /// What the log was told that it has to hold, by shard; none before it was told.
     floors: Option<Vec<u64>>,
     /// When it is to be told anew.
@@ -48,6 +54,8 @@ struct Kept {
     filter: TopicFilter<'static>,
     /// By place of the worker's shards.
     shards: Vec<InShard>,
+    /// Whether it is among those that the log is to be told of.
+    listed: bool,
 }
 
 /// A subscription in one shard.
@@ -61,6 +69,8 @@ struct InShard {
     lumps: VecDeque<Lump>,
     /// Whether the debt has changed since it was reported.
     changed: bool,
+    /// What the log was told: it has to hold what lies past this.
+    told: Option<u64>,
 }
 
 /// Messages that are let go of together.
@@ -80,17 +90,19 @@ struct Owed {
 }
 
 impl Keeping {
-    pub(super) fn new(worker: WorkerId, shards: usize, debt_max: Debt, outlives: bool) -> Self {
+    pub(super) fn new(worker: WorkerId, placement: &Placement, debt_max: Debt, outlives: bool) -> Self {
         let step = debt_max.part(STEPS);
         let step = Debt { messages: step.messages.max(1), bytes: step.bytes.max(1) };
         Self {
-            worker,
-            shards,
+            shards: usize::from(placement.shards),
+            numbers: placement.shards_of(worker).collect(),
             step,
             kept: Slab::new(),
             by_id: HashMap::new(),
             sessions: HashMap::new(),
             unreported: Vec::new(),
+            changed: Vec::new(),
+            ended: Vec::new(),
             floors: None,
             // a log that outlives the process deletes nothing until it is told what sessions need
             floors_due: outlives.then_some(Tick(0)),
@@ -108,7 +120,8 @@ impl Keeping {
             owed.now.add(shard.debt);
             owed.reported.add(shard.debt);
         }
-        let place = self.kept.insert(Kept { id, filter, shards }) as u32;
+        let place = self.kept.insert(Kept { id, filter, shards, listed: true }) as u32;
+        self.changed.push(place);
         owed.kept.insert(place);
         self.by_id.insert(id, place);
         place
@@ -127,6 +140,10 @@ impl Keeping {
                 self.sessions.remove(&id.session);
             }
         }
+        for (at, _) in kept.shards.iter().enumerate().filter(|(_, shard)| shard.told.is_some()) {
+            let (filter, shard) = (kept.filter.clone(), self.numbers.get(at).copied().unwrap_or_default());
+            self.ended.push(NeedChange { id, filter, shard, floor: None });
+        }
         Some((place, kept.filter))
     }
 
@@ -137,6 +154,9 @@ impl Keeping {
             let Some(kept) = self.kept.get_mut(*place as usize) else { continue };
             let Some(in_shard) = kept.shards.get_mut(shard) else { continue };
             in_shard.owe(position.offset(), more, self.step);
+            if !std::mem::replace(&mut kept.listed, true) {
+                self.changed.push(*place);
+            }
             let session = kept.id.session;
             let Some(owed) = self.sessions.get_mut(&session) else { continue };
             owed.now.add(more);
@@ -155,6 +175,9 @@ impl Keeping {
         let kept = self.kept.get_mut(*self.by_id.get(&id)? as usize)?;
         let in_shard = kept.shards.get_mut(shard)?;
         let gone = in_shard.settle(offset);
+        if !std::mem::replace(&mut kept.listed, true) {
+            self.changed.extend(self.by_id.get(&id));
+        }
         let owed = self.sessions.get_mut(&id.session)?;
         owed.now.sub(gone);
         if (owed.reported.messages > owed.now.messages + self.step.messages
@@ -167,15 +190,14 @@ impl Keeping {
     }
 
     /// What has to be reported of a session.
-    fn changes(&mut self, placement: &Placement, session: KeptSessionId) -> Vec<(KeptId, u8, Debt)> {
+    fn debts(&mut self, session: KeptSessionId) -> Vec<(KeptId, u8, Debt)> {
         let Some(owed) = self.sessions.get_mut(&session) else { return Vec::new() };
         owed.listed = false;
         owed.reported = owed.now;
-        let numbers: Vec<u8> = placement.shards_of(self.worker).collect();
         let mut changes = Vec::new();
         for place in &owed.kept {
             let Some(kept) = self.kept.get_mut(*place as usize) else { continue };
-            for (shard, number) in kept.shards.iter_mut().zip(&numbers) {
+            for (shard, number) in kept.shards.iter_mut().zip(&self.numbers) {
                 if std::mem::take(&mut shard.changed) {
                     changes.push((kept.id, *number, shard.debt));
                 }
@@ -184,23 +206,33 @@ impl Keeping {
         changes
     }
 
-    /// From where on each of this worker's shards has to hold what no rule does; of others it knows nothing.
+    /// From where on each of this worker's shards has to hold everything; of others it knows nothing. What comes next
+    /// is needed before anyone can say so.
     fn floors_of(&self, shards: &[Shard]) -> Vec<u64> {
         let mut floors = vec![u64::MAX; self.shards];
-        if self.kept.is_empty() {
-            return floors;
-        }
-        for (place, shard) in shards.iter().enumerate() {
-            let position = shard.position().offset();
-            let of_shard = self.kept.iter().filter_map(|(_, kept)| kept.shards.get(place));
-            let needed = of_shard.filter(|shard| shard.newest > shard.cursor).map(|shard| shard.cursor);
-            // what comes next is needed before anyone can say so
-            let floor = needed.min().unwrap_or(position).min(position);
-            if let Some(of) = floors.get_mut(usize::from(shard.number())) {
-                *of = floor;
+        for shard in shards.iter().filter(|_| !self.kept.is_empty()) {
+            if let Some(floor) = floors.get_mut(usize::from(shard.number())) {
+                *floor = shard.position().offset();
             }
         }
         floors
+    }
+
+    /// What single subscriptions need before that, as far as the log was not told.
+    fn need_changes(&mut self) -> NeedChanges {
+        let mut changes = std::mem::take(&mut self.ended);
+        for place in std::mem::take(&mut self.changed) {
+            let Some(kept) = self.kept.get_mut(place as usize) else { continue };
+            kept.listed = false;
+            let Kept { id, filter, shards, .. } = kept;
+            for (shard, number) in shards.iter_mut().zip(&self.numbers) {
+                let floor = (shard.newest > shard.cursor).then_some(shard.cursor);
+                if std::mem::replace(&mut shard.told, floor) != floor {
+                    changes.push(NeedChange { id: *id, filter: filter.clone(), shard: *number, floor });
+                }
+            }
+        }
+        NeedChanges { afresh: self.floors.is_none(), changes }
     }
 }
 
@@ -269,6 +301,7 @@ impl Embedded {
                         debt,
                         lumps: lumps.into_iter().collect(),
                         changed: true,
+                        told: None,
                     }
                 });
                 let (id, in_shards) = (of.session.kept_id(*sub, subscription), in_shards.collect());
@@ -346,7 +379,7 @@ impl Embedded {
     /// Reports what sessions owe, where that has changed much.
     pub(super) fn report_debts(&mut self, out: &mut Outputs) {
         while let Some(session) = self.keeping.unreported.pop() {
-            let changes = self.keeping.changes(&self.placement, session);
+            let changes = self.keeping.debts(session);
             if !changes.is_empty() {
                 self.report(session.shard, KeepReport::Debts(changes), out);
             }
@@ -371,10 +404,10 @@ impl Embedded {
 
     fn tell_floors(&mut self, out: &mut Outputs) {
         self.keeping.floors_due = None;
-        let floors = self.keeping.floors_of(&self.shards);
-        if self.keeping.floors.as_ref() != Some(&floors) {
-            let worker = self.worker;
-            out.log.push(LogCommand::Floors { worker, floors: floors.clone() });
+        let (worker, floors) = (self.worker, self.keeping.floors_of(&self.shards));
+        let needs = self.keeping.need_changes();
+        if !needs.changes.is_empty() || self.keeping.floors.as_ref() != Some(&floors) {
+            out.log.push(LogCommand::Floors { worker, floors: floors.clone(), needs });
             self.keeping.floors = Some(floors);
         }
     }

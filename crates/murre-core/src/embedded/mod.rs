@@ -140,7 +140,7 @@ impl Embedded {
             }
         }
         let logging = Logging::new(worker, log, usize::from(placement.shards));
-        let keeping = Keeping::new(worker, usize::from(placement.shards), limits.session_debt_max, outlives);
+        let keeping = Keeping::new(worker, &placement, limits.session_debt_max, outlives);
         let mut made = Self {
             worker,
             placement,

@@ -10,6 +10,7 @@
 //! | `failures` | what follows from a failed batch for the ones behind it |
 //! | `keep` | the rules that say what is kept |
 //! | `memory` | a log in memory |
+//! | `needs` | what kept sessions still need of it |
 //! | `read` | what is read back, a slice at a time |
 //! | `start` | what a log held when the process began |
 
@@ -23,6 +24,7 @@ pub use batch::{LogBatch, LogRecord, Record, StateChange};
 pub use failures::Failures;
 pub use keep::{KeepRule, KeepRules, RuleId};
 pub use memory::MemoryLog;
+pub use needs::{NeedChange, NeedChanges, Needs};
 pub use read::{Lost, ReadCommand, ReadFrom, ReadId, ReadRequest, ReadSlice};
 pub use start::{ShardStart, Start, StateValue};
 
@@ -30,6 +32,7 @@ mod batch;
 mod failures;
 mod keep;
 mod memory;
+mod needs;
 mod read;
 mod start;
 
@@ -70,13 +73,16 @@ pub enum LogCommand {
         /// The first offset that is not needed yet.
         end: u64,
     },
-    /// What durable sessions still need: records of each shard past the offset, whatever the keep rules say. The
-    /// least over the workers holds.
+    /// What kept sessions still need, whatever the keep rules say: records of each shard past the offset, and what
+    /// single subscriptions need before that.
     Floors {
-        /// Who says so; it replaces what this worker said before.
+        /// Who says so.
         worker: WorkerId,
-        /// By shard; `u64::MAX` where none needs anything.
+        /// By shard; `u64::MAX` where none is kept. It replaces what this worker said before, and the least over the
+        /// workers holds.
         floors: Vec<u64>,
+        /// What lies before.
+        needs: NeedChanges,
     },
 }
 

@@ -255,6 +255,22 @@ fn what_is_acknowledged_is_kept_no_longer() {
 }
 
 #[test]
+fn a_session_that_owes_little_holds_nothing_else_back() {
+    let broker = broker();
+    let away = connect(&broker, 0);
+    away.subscribe_with("rare", acknowledged());
+    away.break_off();
+    broker.publish("rare", "x");
+    let client = broker.connect_with(0, Codec::MessagePack, keeping("other", 60));
+    let sub = client.subscribe_with("#", acknowledged());
+    let topics: Vec<String> = (0..40).map(|number| format!("t/{number}")).collect();
+    broker.publish_all(topics.iter().map(|topic| (topic.as_str(), "x")));
+    acknowledge_all(&client, sub);
+    broker.run_for(Duration::from_secs(2));
+    assert_eq!(broker.records(), 1);
+}
+
+#[test]
 fn without_a_store_it_is_kept_in_memory() {
     let broker = Broker::new(2, 1);
     let before = connect(&broker, 0);

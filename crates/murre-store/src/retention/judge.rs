@@ -12,6 +12,8 @@ pub(super) struct Facts {
     pub(super) tally: TopicTally,
     /// The rule that holds for it.
     pub(super) rule: Option<RuleId>,
+    /// Kept sessions need its records past this offset.
+    pub(super) floor: u64,
 }
 
 /// By what a segment's records are judged.
@@ -19,8 +21,6 @@ pub(super) struct Facts {
 pub(super) struct Judge {
     /// The time.
     pub(super) now: Timestamp,
-    /// Durable sessions may need what is behind it.
-    pub(super) floor: u64,
     /// Rules whose bound of bytes is used up by newer segments.
     pub(super) used_up: Vec<RuleId>,
     /// Whether the segment has to go since the store is full.
@@ -45,7 +45,7 @@ impl Judge {
         if self.is_over_limit {
             return Some(Lost::Limit);
         }
-        if record.offset > self.floor {
+        if record.offset > facts.floor {
             return None;
         }
         let Some((id, rule)) = rule_of(facts, rules) else { return Some(Lost::Kept) };
@@ -74,7 +74,7 @@ impl Judge {
         if self.is_over_limit {
             return (with_retained(0), Lost::Limit);
         }
-        if topic.last_offset > self.floor {
+        if topic.last_offset > facts.floor {
             return (topic.records, Lost::Kept);
         }
         let Some((id, rule)) = rule_of(facts, rules) else { return (with_retained(0), Lost::Kept) };

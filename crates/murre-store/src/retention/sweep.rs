@@ -83,7 +83,6 @@ impl Sweeper {
         drop(db);
         let mut judge = Judge { now: (shared.options.clock)(), ..Judge::default() };
         for number in 0..shared.placement.shards {
-            judge.floor = shared.floor(number);
             for segment in segments_of(shared, number) {
                 judge.used_up = used_up.get(&(number, segment.first)).cloned().unwrap_or_default();
                 self.segment(shared, number, &segment, &judge)?;
@@ -257,9 +256,15 @@ fn entry_of(
 
 fn facts_of(shared: &Shared, number: u8, topics: &[SegmentTopic]) -> HashMap<TopicId, Facts> {
     let Some(shard) = shared.shard(number) else { return HashMap::new() };
+    let (floor, needs) = (shared.floor(number), shared.needs());
     let shard = shard.lock();
     let known = topics.iter().filter_map(|topic| shard.topics.get(topic.id));
-    known.map(|topic| (topic.id, Facts { tally: topic.tally, rule: topic.rule })).collect()
+    known
+        .map(|topic| {
+            let floor = floor.min(needs.floor(number, &topic.name));
+            (topic.id, Facts { tally: topic.tally, rule: topic.rule, floor })
+        })
+        .collect()
 }
 
 fn weigh(shared: &Shared, db: &Db, number: u8, first: u64) -> Result<Vec<(RuleId, u64)>, fjall::Error> {

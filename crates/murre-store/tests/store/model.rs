@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use murre_core::log::{KeepRule, KeepRules, Log, LogCommand, ReadFrom};
+use murre_core::log::{KeepRule, KeepRules, Log, LogCommand, NeedChanges, ReadFrom};
 use murre_protocol::{Position, Timestamp, TopicFilter, TopicName};
 use murre_store::Archive;
 use proptest::prelude::*;
@@ -146,7 +146,11 @@ impl Both {
     }
 
     fn set_floor(&self) {
-        self.world.store().send(LogCommand::Floors { worker: WORKER, floors: vec![self.floor] });
+        self.world.store().send(LogCommand::Floors {
+            worker: WORKER,
+            floors: vec![self.floor],
+            needs: NeedChanges::default(),
+        });
     }
 
     fn started(&self) {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use murre_protocol::Timestamp;
 
 use super::shard::Stored;
-use crate::log::{KeepRule, KeepRules, RuleId};
+use crate::log::{KeepRule, KeepRules, Needs, RuleId};
 
 /// What a record costs beside its tail: its entries in the shard's and the topic's order, and the allocator's share.
 const RECORD_BYTES: u64 = 128;
@@ -24,6 +24,8 @@ pub(super) struct Books {
     rules: Arc<KeepRules>,
     of_rules: Vec<RuleBook>,
     bytes_max: u64,
+    /// What kept sessions need.
+    pub needs: Needs,
     /// Records in all.
     pub records: usize,
     /// Bytes of their tails.
@@ -44,7 +46,7 @@ struct RuleBook {
 impl Books {
     pub(super) fn new(rules: Arc<KeepRules>, bytes_max: u64) -> Self {
         let of_rules = rules.all().iter().map(|_| RuleBook::default()).collect();
-        Self { rules, of_rules, bytes_max, records: 0, bytes: 0 }
+        Self { rules, of_rules, bytes_max, needs: Needs::default(), records: 0, bytes: 0 }
     }
 
     /// The rule that holds for a topic.

@@ -89,8 +89,9 @@ impl MemoryLog {
                 }
                 out.push((worker, LogEvent::Reserved { shard, end }));
             }
-            LogCommand::Floors { worker, floors } => {
+            LogCommand::Floors { worker, floors, needs } => {
                 self.floors.insert(worker, floors);
+                self.books.needs.apply(worker, &needs);
                 for (number, shard) in self.shards.iter_mut().enumerate() {
                     let floors = self.floors.values().filter_map(|floors| floors.get(number).copied());
                     shard.set_floor(floors.min().unwrap_or(u64::MAX), &mut self.books);

@@ -54,8 +54,8 @@ pub(super) struct Shard {
     pub forgotten: Option<Gone>,
     /// By expiry.
     expiring: BTreeSet<(Timestamp, u64)>,
-    /// Records that stay only for durable sessions, and why they went otherwise.
-    needed: BTreeMap<u64, Lost>,
+    /// Records that stay only for kept sessions, by topic, and why they went otherwise.
+    needed: BTreeMap<u64, BTreeMap<u64, Lost>>,
     /// Durable sessions may need what lies past it.
     floor: u64,
     /// The greatest offset that was committed.
@@ -160,12 +160,12 @@ impl Shard {
     /// Removes a record that nothing keeps any more.
     fn judge(&mut self, offset: u64, why: Lost, books: &mut Books) {
         let Some(record) = self.records.get(&offset) else { return };
-        let retained = self.topics.get(&record.topic).and_then(|topic| topic.retained);
-        if record.held || retained == Some(offset) {
+        let Some(topic) = self.topics.get(&record.topic) else { return };
+        if record.held || topic.retained == Some(offset) {
             return;
         }
-        if offset > self.floor {
-            self.needed.insert(offset, why);
+        if offset > self.floor || offset > books.needs.floor(self.number, &topic.name) {
+            self.needed.entry(record.topic).or_default().insert(offset, why);
         } else {
             self.remove(offset, why, books);
         }
@@ -180,12 +180,16 @@ impl Shard {
         }
     }
 
-    /// What durable sessions may need lies past `floor`.
+    /// What kept sessions need has changed; of all topics it may be what lies past `floor`.
     pub(super) fn set_floor(&mut self, floor: u64, books: &mut Books) {
         self.floor = floor;
-        while self.needed.first_key_value().is_some_and(|(offset, _)| *offset <= floor)
-            && let Some((offset, why)) = self.needed.pop_first()
-        {
+        let mut gone = Vec::new();
+        for (topic, records) in &self.needed {
+            let needed = self.topics.get(topic).map(|topic| books.needs.floor(self.number, &topic.name));
+            let floor = floor.min(needed.unwrap_or(u64::MAX));
+            gone.extend(records.range(..=floor).map(|(offset, why)| (*offset, *why)));
+        }
+        for (offset, why) in gone {
             self.remove(offset, why, books);
         }
     }
@@ -195,7 +199,12 @@ impl Shard {
         let Some(record) = self.records.remove(&offset) else { return };
         books.records -= 1;
         books.bytes -= record.tail.len() as u64;
-        self.needed.remove(&offset);
+        if let Some(needed) = self.needed.get_mut(&record.topic) {
+            needed.remove(&offset);
+            if needed.is_empty() {
+                self.needed.remove(&record.topic);
+            }
+        }
         if let Some(at) = record.expires {
             self.expiring.remove(&(at, offset));
         }
@@ -246,6 +255,6 @@ impl Shard {
     /// Entries beside the records that stand for one.
     #[cfg(test)]
     pub(super) fn listed(&self) -> usize {
-        self.expiring.len().max(self.needed.len())
+        self.expiring.len().max(self.needed.values().map(BTreeMap::len).sum())
     }
 }

@@ -133,7 +133,11 @@ impl Bench {
     }
 
     pub(super) fn floors(&mut self, worker: u8, floors: [u64; SHARDS as usize]) {
-        let floors = LogCommand::Floors { worker: WorkerId(worker), floors: floors.to_vec() };
+        let floors = LogCommand::Floors {
+            worker: WorkerId(worker),
+            floors: floors.to_vec(),
+            needs: crate::log::NeedChanges::default(),
+        };
         assert!(self.handle(floors).is_none());
     }
 
