@@ -76,6 +76,8 @@ struct InShard {
 /// Messages that are let go of together.
 #[derive(Debug)]
 struct Lump {
+    /// It lies behind this offset.
+    behind: u64,
     last: u64,
     debt: Debt,
 }
@@ -238,6 +240,7 @@ impl Keeping {
 
 impl InShard {
     fn owe(&mut self, offset: u64, more: Debt, step: Debt) {
+        let behind = self.newest.max(self.cursor);
         self.newest = offset;
         self.debt.add(more);
         self.changed = true;
@@ -247,16 +250,24 @@ impl InShard {
                 lump.last = offset;
                 lump.debt.add(more);
             }
-            None => self.lumps.push_back(Lump { last: offset, debt: more }),
+            None => self.lumps.push_back(Lump { behind, last: offset, debt: more }),
         }
     }
 
-    /// Lumps that are only acknowledged in part count until they are whole.
+    /// Of a lump that is acknowledged in part, as much counts as if its messages lay at even distances.
     fn settle(&mut self, offset: u64) -> Debt {
         self.cursor = self.cursor.max(offset);
         let mut gone = Debt::default();
         while let Some(lump) = self.lumps.pop_front_if(|lump| lump.last <= self.cursor) {
             gone.add(lump.debt);
+        }
+        if let Some(lump) = self.lumps.front_mut().filter(|lump| lump.behind < self.cursor) {
+            let (passed, length) = (self.cursor - lump.behind, lump.last - lump.behind);
+            let part = |owed: u64| (u128::from(owed) * u128::from(passed) / u128::from(length)) as u64;
+            let part = Debt { messages: part(lump.debt.messages), bytes: part(lump.debt.bytes) };
+            lump.debt.sub(part);
+            lump.behind = self.cursor;
+            gone.add(part);
         }
         self.debt.sub(gone);
         self.changed |= gone != Debt::default();
@@ -294,7 +305,11 @@ impl Embedded {
                     let newest = shard.position().offset();
                     // what an earlier process has counted is let go of together
                     let debt = if newest > state.cursor.kept { state.debt } else { Debt::default() };
-                    let lumps = (debt != Debt::default()).then_some(Lump { last: newest, debt });
+                    let lumps = (debt != Debt::default()).then_some(Lump {
+                        behind: state.cursor.kept,
+                        last: newest,
+                        debt,
+                    });
                     InShard {
                         cursor: state.cursor.kept,
                         newest,
@@ -410,5 +425,34 @@ impl Embedded {
             out.log.push(LogCommand::Floors { worker, floors: floors.clone(), needs });
             self.keeping.floors = Some(floors);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: Debt = Debt { messages: 10, bytes: u64::MAX };
+
+    fn owing(messages: u64) -> InShard {
+        let mut shard = InShard::default();
+        (1..=messages).for_each(|n| shard.owe(n * 2, Debt { messages: 1, bytes: 5 }, STEP));
+        shard
+    }
+
+    #[test]
+    fn what_is_acknowledged_is_owed_no_more() {
+        let mut shard = owing(25);
+        let left: Vec<u64> =
+            [2, 20, 31, 50].map(|offset| (shard.settle(offset), shard.debt.messages).1).into();
+        assert_eq!(left, [24, 15, 10, 0]);
+        assert!(shard.lumps.is_empty() && shard.debt == Debt::default());
+    }
+
+    #[test]
+    fn the_oldest_lumps_make_room() {
+        let mut shard = owing(25);
+        let offset = shard.cut_at(Debt { messages: 12, bytes: 0 });
+        assert_eq!((offset, shard.settle(offset).messages, shard.debt.messages), (40, 20, 5));
     }
 }

@@ -150,7 +150,7 @@ impl Hub {
         let Stage::CatchingUp(catch_up) = &subscription.stage else { return false };
         if !keeping.begins_again {
             keeping.pass(&catch_up.positions);
-            keeping.settle(window);
+            keeping.settle(window, None);
             self.note_untold(place);
             return false;
         }
@@ -202,7 +202,7 @@ impl Hub {
         if let (Some(keeping), Some(window)) = (&mut subscription.keeping, &subscription.ack) {
             let was_told = !keeping.is_untold();
             keeping.acknowledge(position);
-            keeping.settle(window);
+            keeping.settle(window, Some(position.shard()));
             if was_told && keeping.is_untold() {
                 self.acknowledged.push(place);
             }

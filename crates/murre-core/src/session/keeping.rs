@@ -118,13 +118,15 @@ impl Keeping {
         }
     }
 
-    /// Where all before live is through, the rest is acknowledged too: there was nothing that matches.
-    pub fn settle(&mut self, window: &AckWindow) {
+    /// Where all of a shard before live is through, the rest is acknowledged too: there was nothing that matches. Looks
+    /// at one shard, or at all.
+    pub fn settle(&mut self, window: &AckWindow, only: Option<u8>) {
         if self.passed.is_empty() {
             return;
         }
         let mut passed = std::mem::take(&mut self.passed);
-        for position in passed.extract_if(.., |position| !window.owes(*position)) {
+        let is_asked = |position: &Position| only.is_none_or(|shard| shard == position.shard());
+        for position in passed.extract_if(.., |position| is_asked(position) && !window.owes(*position)) {
             self.acknowledge(position);
         }
         self.passed = passed;
