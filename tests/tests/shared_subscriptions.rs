@@ -69,6 +69,28 @@ fn the_last_member_gets_all_when_the_others_have_left() {
 }
 
 #[test]
+fn what_a_member_has_not_acknowledged_goes_to_another_when_it_vanishes() {
+    let broker = Broker::start();
+    let live = || json!({ "from": "live", "ack": true });
+    let mut vanishes = Client::connect(&broker);
+    vanishes.subscribe_with(1, SHARED, live());
+    let mut publisher = Client::connect(&broker);
+    for job in 0..20 {
+        publisher.publish("jobs/1", &job.to_string());
+    }
+    let first = vanishes.message();
+    vanishes.send(&Packet::new(Kind::Ack, [1.into(), first.position.into()]));
+    let mut stays = Client::connect(&broker);
+    stays.subscribe_with(1, SHARED, live());
+    // the answer comes behind the acknowledgement
+    vanishes.publish("other", "x");
+    vanishes.vanish();
+
+    let jobs: Vec<_> = stays.messages(19).iter().map(|message| message.text().to_owned()).collect();
+    assert_eq!(jobs, (1..20).map(|job: u32| job.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_group_has_no_snapshot() {
     let broker = Broker::start();
     let mut client = Client::connect(&broker);

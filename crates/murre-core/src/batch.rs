@@ -240,6 +240,8 @@ pub struct Share {
     pub hub: WorkerId,
     /// Which group.
     pub group: GroupId,
+    /// Whether it may not get lost: it goes to another hub where this one's members have gone.
+    pub acknowledged: bool,
 }
 
 impl MessageBatch {

@@ -12,6 +12,7 @@ use murre_protocol::{ClientId, Code, Position, Timestamp, TopicFilter};
 
 use crate::{
     batch::{MessageBatch, PublishBatch},
+    groups::Members,
     ids::{GroupId, SessionAddress, SessionKey, SnapshotId, WorkerId},
     kept::{KeepInput, KeepReport, KeptAnswer, KeptRequest, Welcome},
     log::{LogCommand, LogEvent, Lost},
@@ -89,12 +90,18 @@ pub enum EngineInput {
         group: GroupId,
         /// Its filter.
         filter: TopicFilter<'static>,
-        /// How many members the hub has now.
-        members: u32,
-        /// The bytes that wait for the member with the least, kept true by the hub.
-        load: Arc<AtomicUsize>,
+        /// Which members the hub has now.
+        members: Members,
         /// Handed back when it is in force.
         serial: u64,
+    },
+    /// Messages of a group that a member was given and has not acknowledged: they go to other members, at positions of
+    /// their own, so that these rise for each member.
+    Reshare {
+        /// Which group.
+        group: GroupId,
+        /// The messages, of this worker's shards.
+        batch: Box<MessageBatch>,
     },
     /// Where do your shards stand?
     Positions(SnapshotId),

@@ -24,7 +24,19 @@ struct Group {
 struct Share {
     hub: WorkerId,
     members: u32,
+    acknowledges: bool,
     load: Arc<AtomicUsize>,
+}
+
+/// The members of a group on one hub.
+#[derive(Debug, Clone, Default)]
+pub struct Members {
+    /// How many.
+    pub count: u32,
+    /// Whether any of them has acknowledged or is to acknowledge messages.
+    pub acknowledges: bool,
+    /// The bytes that wait for the one with the least, kept true by the hub.
+    pub load: Arc<AtomicUsize>,
 }
 
 impl Groups {
@@ -33,20 +45,22 @@ impl Groups {
         self.0.contains_key(&group)
     }
 
-    /// A hub has `members` now, and `load` bytes wait for the one that has the least.
-    pub fn set(&mut self, group: GroupId, hub: WorkerId, members: u32, load: Arc<AtomicUsize>) {
+    /// What a hub has now.
+    pub fn set(&mut self, group: GroupId, hub: WorkerId, members: Members) {
         let entry = self.0.entry(group).or_default();
         entry.hubs.retain(|share| share.hub != hub);
-        if members > 0 {
-            entry.hubs.push(Share { hub, members, load });
+        let Members { count, acknowledges, load } = members;
+        if count > 0 {
+            entry.hubs.push(Share { hub, members: count, acknowledges, load });
         }
         if entry.hubs.is_empty() {
             self.0.remove(&group);
         }
     }
 
-    /// The hub whose member gets the next message: where the least waits, ties in turn by members.
-    pub fn choose(&mut self, group: GroupId) -> Option<WorkerId> {
+    /// The hub whose member gets the next message, and whether members there acknowledge: where the least waits, ties
+    /// in turn by members.
+    pub fn choose(&mut self, group: GroupId) -> Option<(WorkerId, bool)> {
         let group = self.0.get_mut(&group)?;
         let least = group.hubs.iter().map(|share| share.load.load(Relaxed)).min()?;
         let tied = || group.hubs.iter().filter(|share| share.load.load(Relaxed) == least);
@@ -57,7 +71,7 @@ impl Groups {
             place = place.saturating_sub(share.members as usize);
             here
         });
-        let chosen = chosen.or(group.hubs.first()).map(|share| share.hub);
+        let chosen = chosen.or(group.hubs.first()).map(|share| (share.hub, share.acknowledges));
         group.turn = group.turn.wrapping_add(1);
         chosen
     }
@@ -67,32 +81,32 @@ impl Groups {
 mod tests {
     use super::*;
 
-    fn load(bytes: usize) -> Arc<AtomicUsize> {
-        Arc::new(AtomicUsize::new(bytes))
+    fn members(count: u32, bytes: usize) -> Members {
+        Members { count, acknowledges: false, load: Arc::new(AtomicUsize::new(bytes)) }
     }
 
     #[test]
     fn ties_go_in_turn_by_members() {
         let (mut groups, group) = (Groups::default(), GroupId(1));
-        groups.set(group, WorkerId(0), 2, load(0));
-        groups.set(group, WorkerId(1), 1, load(0));
-        let chosen: Vec<u8> = (0..6).filter_map(|_| groups.choose(group)).map(|hub| hub.0).collect();
+        groups.set(group, WorkerId(0), members(2, 0));
+        groups.set(group, WorkerId(1), members(1, 0));
+        let chosen: Vec<u8> = (0..6).filter_map(|_| groups.choose(group)).map(|(hub, _)| hub.0).collect();
         assert_eq!(chosen, [0, 0, 1, 0, 0, 1]);
     }
 
     #[test]
     fn the_hub_where_less_waits_is_chosen() {
         let (mut groups, group) = (Groups::default(), GroupId(1));
-        groups.set(group, WorkerId(0), 5, load(100));
-        groups.set(group, WorkerId(1), 1, load(10));
-        assert!((0..4).all(|_| groups.choose(group) == Some(WorkerId(1))));
+        groups.set(group, WorkerId(0), members(5, 100));
+        groups.set(group, WorkerId(1), members(1, 10));
+        assert!((0..4).all(|_| groups.choose(group) == Some((WorkerId(1), false))));
     }
 
     #[test]
     fn a_group_without_members_is_gone() {
         let (mut groups, group) = (Groups::default(), GroupId(1));
-        groups.set(group, WorkerId(0), 1, load(0));
-        groups.set(group, WorkerId(0), 0, load(0));
+        groups.set(group, WorkerId(0), members(1, 0));
+        groups.set(group, WorkerId(0), members(0, 0));
         assert!(!groups.has(group));
         assert_eq!(groups.choose(group), None);
     }

@@ -231,8 +231,8 @@ impl Embedded {
             let at = messages.push(entry.hash, hubs, message);
             written = Some(at);
             for group in groups {
-                if let Some(hub) = self.groups.choose(group) {
-                    messages.shares.push(Share { entry: at, hub, group });
+                if let Some((hub, acknowledged)) = self.groups.choose(group) {
+                    messages.shares.push(Share { entry: at, hub, group, acknowledged });
                 }
             }
         }
@@ -370,19 +370,21 @@ impl Engine for Embedded {
                     self.interest.remove(&filter, &Interest::Hub(hub));
                 }
             }
-            EngineInput::Group { hub, group, filter, members, load, serial } => {
+            EngineInput::Group { hub, group, filter, members, serial } => {
                 self.generation += 1;
                 let had = self.groups.has(group);
-                self.groups.set(group, hub, members, load);
+                let is_interested = members.count > 0;
+                self.groups.set(group, hub, members);
                 match (had, self.groups.has(group)) {
                     (false, true) => self.interest.insert(&filter, Interest::Group(group)),
                     (true, false) => _ = self.interest.remove(&filter, &Interest::Group(group)),
                     _ => {}
                 }
-                if members > 0 {
+                if is_interested {
                     out.hub(hub, HubInput::Interested { from: self.worker, serial });
                 }
             }
+            EngineInput::Reshare { group, batch } => self.reshare(group, &batch, out),
             EngineInput::Positions(id) => {
                 let positions = self.shards.iter().map(Shard::position).collect();
                 out.hub(id.worker, HubInput::Positions { from: self.worker, id, positions });

@@ -1,11 +1,14 @@
-//! Who wants a topic, found once and remembered with it.
+//! Who wants a topic, found once and remembered with it; and who else gets what a member of a group has left.
 
 use std::sync::Arc;
 
+use murre_protocol::packet::Message;
 use smallvec::SmallVec;
 
-use super::Interest;
+use super::{Embedded, Interest};
 use crate::{
+    batch::{MessageBatch, Share},
+    engine::{Engine, Outputs},
     ids::GroupId,
     index::FilterIndex,
     log::RuleId,
@@ -48,4 +51,20 @@ pub(super) struct Wanted {
     pub(super) groups: SmallVec<[GroupId; 1]>,
     /// Subscriptions of kept sessions.
     pub(super) kept: Option<Arc<[u32]>>,
+}
+
+impl Embedded {
+    /// Gives messages that a member of a group has left to other members, if there are any.
+    pub(super) fn reshare(&mut self, group: GroupId, left: &MessageBatch, out: &mut Outputs) {
+        let mut messages = self.batch();
+        for entry in left.entries() {
+            let Some((hub, acknowledged)) = self.groups.choose(group) else { break };
+            let place = self.place(entry.position.shard());
+            let Some(position) = self.shards.get_mut(place).and_then(Shard::next_position) else { continue };
+            let at = messages.push(entry.hash, 0, Message { position, ..left.message(entry) });
+            messages.shares.push(Share { entry: at, hub, group, acknowledged });
+        }
+        self.close_batch(&mut messages, out);
+        self.spread(messages, out);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::AcqRel;
 
-use murre_protocol::{Position, packet::OnSlow};
+use murre_protocol::{Codec, Position, packet::OnSlow};
 
 use super::{Hub, Slot, run::Run, wake};
 use crate::{
@@ -97,7 +97,7 @@ impl Hub {
             let Some(entry) = batch.entries().get(share.entry as usize) else { continue };
             match self.choose_member(share.group) {
                 Some(place) => self.deliver_share(place, batch, entry, out),
-                None => self.keep_early(share.group, batch, entry),
+                None => self.keep_early(share, batch, entry, out),
             }
         }
     }
@@ -170,6 +170,10 @@ impl Hub {
                 return false;
             }
             let offer = window.offer(position, gate, (has_options, tail), fits && is_open);
+            if window.is_shared() && offer != Offer::Drop {
+                let (tail, has_options) = run.tail(at, Codec::MessagePack);
+                window.keep(has_options, tail);
+            }
             if let Some(keeping) = &mut subscription.keeping {
                 if offer == Offer::Drop {
                     // the log has it
@@ -250,6 +254,9 @@ impl Hub {
             if let Some(place) = place {
                 self.note_acknowledged(place, position);
                 self.pump(place, out);
+            }
+            if self.slot(key).is_some_and(|slot| slot.in_group) {
+                self.renew_loads(key);
             }
             self.go_on_catching_up(key, out);
         }

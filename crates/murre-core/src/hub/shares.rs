@@ -1,15 +1,21 @@
 //! Groups that have members on this hub.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
-use super::Hub;
+use murre_protocol::Codec;
+
+use super::{Hub, Slot};
 use crate::{
-    batch::{MessageBatch, MessageEntry},
-    ids::{GroupId, SessionKey},
-    session::Stage,
+    batch::{MessageBatch, MessageEntry, Share},
+    engine::{EngineInput, Outputs},
+    ids::{GroupId, SessionKey, WorkerId},
+    session::{Left, Stage, Subscription},
 };
 
 /// The members of a group on one hub.
@@ -21,6 +27,8 @@ pub(super) struct LocalGroup {
     pub turn: usize,
     /// The bytes that wait for the member with the least; the engine looks at it.
     pub load: Arc<AtomicUsize>,
+    /// Whether any member has had messages to acknowledge.
+    pub acknowledges: bool,
     /// The announcement that is under way.
     pub announced: Option<u64>,
     /// Messages that came before any member here had its SUBSCRIBED; they wait for that, up to `outbox_max` bytes.
@@ -39,7 +47,7 @@ impl Hub {
             if matches!(subscription.stage, Stage::Announced { .. }) {
                 return None;
             }
-            sessions.get(subscription.session as usize).map(|slot| slot.outbox.len())
+            sessions.get(subscription.session as usize).map(|slot| pending(slot, subscription))
         };
         let least = local.members.iter().filter_map(waiting).min()?;
         local.load.store(least, Relaxed);
@@ -52,9 +60,18 @@ impl Hub {
     }
 
     /// Keeps a message that came before any member here had its SUBSCRIBED.
-    pub(super) fn keep_early(&mut self, group: GroupId, batch: &MessageBatch, entry: &MessageEntry) {
-        // without members here, all have left while the message was on its way
-        let Some(local) = self.groups.get_mut(&group) else { return };
+    pub(super) fn keep_early(
+        &mut self,
+        share: &Share,
+        batch: &MessageBatch,
+        entry: &MessageEntry,
+        out: &mut Outputs,
+    ) {
+        let Some(local) = self.groups.get_mut(&share.group) else {
+            // all members here have left while the message was on its way
+            let left = Left { has_options: entry.has_options, tail: batch.tail(entry).into() };
+            return self.leave_to_others(share.group, Some(left).filter(|_| share.acknowledged), out);
+        };
         let early = local.early.get_or_insert_with(|| Box::new(MessageBatch::new(batch.from)));
         if early.len() >= self.limits.outbox_max {
             local.early_dropped += 1;
@@ -63,15 +80,39 @@ impl Hub {
         early.push(entry.hash, 0, batch.message(entry));
     }
 
+    /// Gives messages that no member here will acknowledge back to the shards, for other members of the group.
+    pub(super) fn leave_to_others(
+        &mut self,
+        group: GroupId,
+        left: impl IntoIterator<Item = Left>,
+        out: &mut Outputs,
+    ) {
+        let mut batches: BTreeMap<WorkerId, Box<MessageBatch>> = BTreeMap::new();
+        for Left { has_options, tail } in left {
+            let Some(peek) = Codec::peek_tail(&tail) else { continue };
+            let hash = std::str::from_utf8(peek.topic).map(|topic| self.placement.topic_hash(topic));
+            let worker = self.placement.worker(peek.position.shard());
+            let batch = batches.entry(worker).or_insert_with(|| Box::new(MessageBatch::new(worker)));
+            batch.push_encoded(hash.unwrap_or_default(), 0, has_options, &tail);
+        }
+        for (worker, batch) in batches {
+            self.ask(worker, EngineInput::Reshare { group, batch }, out);
+        }
+    }
+
     /// A member's outbox was emptied somewhat: the engine may send more here again.
     pub(super) fn renew_loads(&mut self, key: SessionKey) {
         let Some(slot) = self.slot(key) else { return };
-        let waiting = slot.outbox.len();
         for (_, place) in &slot.session.subscriptions {
-            let group = self.subscriptions.get(*place as usize).and_then(|subscription| subscription.group);
-            if let Some(local) = group.and_then(|group| self.groups.get(&group)) {
-                local.load.fetch_min(waiting, Relaxed);
+            let Some(subscription) = self.subscriptions.get(*place as usize) else { continue };
+            if let Some(local) = subscription.group.and_then(|group| self.groups.get(&group)) {
+                local.load.fetch_min(pending(slot, subscription), Relaxed);
             }
         }
     }
+}
+
+/// What waits for a member: in its outbox, and for its acknowledgements.
+fn pending(slot: &Slot, subscription: &Subscription) -> usize {
+    slot.outbox.len() + subscription.ack.as_ref().map_or(0, |window| window.pending())
 }

@@ -3,7 +3,7 @@
 //! A filter that nobody on this worker wanted before is announced to every engine part first; SUBSCRIBED goes out
 //! when all have it, so that nothing published after it can pass by.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
 use murre_protocol::{
     Code, TopicFilter,
@@ -15,10 +15,12 @@ use super::{
     wish::{Refusal, Terms, Wish},
 };
 use crate::{
+    batch::MessageEntry,
     engine::{EngineInput, Outputs, SnapshotCommand},
+    groups::Members,
     ids::{GroupId, SessionKey},
     now::Now,
-    session::{Replay, Stage},
+    session::{Left, Replay, Stage},
 };
 
 /// A filter that subscriptions of this hub want.
@@ -151,9 +153,11 @@ impl Hub {
 
     /// Adds a member to a group; the first one of this hub waits until the engine knows.
     fn join(&mut self, group: GroupId, place: u32, filter: &TopicFilter<'_>, out: &mut Outputs) {
+        let acknowledges = self.subscriptions.get(place as usize).is_some_and(|of| of.ack.is_some());
         let first = !self.groups.contains_key(&group);
         let local = self.groups.entry(group).or_default();
         local.members.push(place);
+        local.acknowledges |= acknowledges;
         let waits_for = local.announced;
         let serial = match (first, waits_for) {
             (true, _) => self.announce(Interest::Group(group), place),
@@ -173,17 +177,18 @@ impl Hub {
     }
 
     fn tell_group(&mut self, group: GroupId, filter: &TopicFilter<'_>, serial: u64, out: &mut Outputs) {
-        let (members, load) = match self.groups.get(&group) {
-            Some(local) => (local.members.len() as u32, local.load.clone()),
-            None => (0, Arc::default()),
-        };
+        let members = self.groups.get(&group).map(|local| Members {
+            count: local.members.len() as u32,
+            acknowledges: local.acknowledges,
+            load: local.load.clone(),
+        });
+        let members = members.unwrap_or_default();
         let (hub, filter) = (self.worker, filter.clone().into_owned());
         self.ask_all(out, || EngineInput::Group {
             hub,
             group,
             filter: filter.clone(),
-            members,
-            load: load.clone(),
+            members: members.clone(),
             serial,
         });
     }
@@ -332,6 +337,8 @@ impl Hub {
         let filter = subscription.filter;
         if let Some(group) = subscription.group {
             self.leave(group, place, &filter, out);
+            let left = subscription.ack.into_iter().flat_map(|window| window.into_left());
+            self.leave_to_others(group, left, out);
             return;
         }
         self.index.remove(&filter, &place);
@@ -361,12 +368,21 @@ impl Hub {
         if let Some(announcement) = announced.and_then(|serial| self.announced.get_mut(&serial)) {
             announcement.waiting.retain(|waiting| *waiting != place);
         }
+        let mut early = None;
         if self.groups.get(&group).is_some_and(|local| local.members.is_empty()) {
-            self.groups.remove(&group);
+            early =
+                self.groups.remove(&group).filter(|local| local.acknowledges).and_then(|local| local.early);
             announced.map(|serial| self.announced.remove(&serial));
         }
         let serial = self.number();
         self.tell_group(group, filter, serial, out);
+        if let Some(early) = early {
+            let left = |entry: &MessageEntry| Left {
+                has_options: entry.has_options,
+                tail: early.tail(entry).into(),
+            };
+            self.leave_to_others(group, early.entries().iter().map(left), out);
+        }
     }
 
     /// Ends a snapshot that nobody wants any more, wherever it is.

@@ -46,7 +46,11 @@ impl<'a> Wish<'a> {
     /// The subscription that it makes.
     pub(super) fn subscription(&self, key: SessionKey, limits: &Limits) -> Subscription {
         let begin = if self.group.is_some() { Replay::Live } else { Replay::Last };
-        let window = || Box::new(AckWindow::new(limits.inflight_max, limits.ack_queue_bytes_max));
+        let (inflight_max, bytes_max) = (limits.inflight_max, limits.ack_queue_bytes_max);
+        let window = || match self.group {
+            Some(_) => Box::new(AckWindow::shared(inflight_max, bytes_max)),
+            None => Box::new(AckWindow::new(inflight_max, bytes_max)),
+        };
         Subscription {
             session: key.slot,
             sub: self.sub,
@@ -120,11 +124,6 @@ fn read_options(
     if let Some(key) = options.view.as_ref().and_then(|view| view.keys().next()) {
         let why = format!("SUBSCRIBE.options.{}: this broker has no views yet", key.word());
         return Err(Refusal::not_supported(why));
-    }
-    if shared && options.ack == Some(true) {
-        return Err(Refusal::not_supported(
-            "SUBSCRIBE.options.ack: not on shared subscriptions without a store",
-        ));
     }
     match &options.from {
         None => Ok(None),

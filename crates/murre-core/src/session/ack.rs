@@ -14,10 +14,14 @@ use crate::ids::WorkerId;
 pub struct AckWindow {
     inflight_max: usize,
     bytes_max: usize,
-    /// Positions that were sent and not acknowledged, in the order of sending.
-    unacknowledged: VecDeque<Position>,
+    /// What was sent and not acknowledged, in the order of sending.
+    unacknowledged: VecDeque<Sent>,
     waiting: VecDeque<Waiting>,
     bytes: usize,
+    /// Whether messages are kept until they are acknowledged, so that another member of the group can have them.
+    is_shared: bool,
+    /// Bytes of those that were sent.
+    sent_bytes: usize,
     /// How many of those that wait are in front of the end of a snapshot.
     in_front: Option<usize>,
 }
@@ -42,6 +46,22 @@ pub struct Waiting {
     pub gate: Gate,
     /// All after the head.
     pub tail: Box<[u8]>,
+    message: Option<Box<Left>>,
+}
+
+#[derive(Debug)]
+struct Sent {
+    position: Position,
+    message: Option<Box<Left>>,
+}
+
+/// A message in MessagePack, for another member of the group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// How its head has to be written.
+    pub has_options: HasOptions,
+    /// All after the head.
+    pub tail: Box<[u8]>,
 }
 
 /// What becomes of an offered message.
@@ -59,7 +79,18 @@ impl AckWindow {
     /// A window without messages.
     pub fn new(inflight_max: usize, bytes_max: usize) -> Self {
         let (unacknowledged, waiting) = (VecDeque::new(), VecDeque::new());
-        Self { inflight_max, bytes_max, unacknowledged, waiting, bytes: 0, in_front: None }
+        let (bytes, sent_bytes, in_front, is_shared) = (0, 0, None, false);
+        Self { inflight_max, bytes_max, unacknowledged, waiting, bytes, is_shared, sent_bytes, in_front }
+    }
+
+    /// The window of a group's member.
+    pub fn shared(inflight_max: usize, bytes_max: usize) -> Self {
+        Self { is_shared: true, ..Self::new(inflight_max, bytes_max) }
+    }
+
+    /// Whether messages have to be kept for others: see [`Self::keep`].
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Takes the next message; `can_send` is false while the outbox is full or its gate is closed.
@@ -70,8 +101,8 @@ impl AckWindow {
         (has_options, tail): (HasOptions, &[u8]),
         can_send: bool,
     ) -> Offer {
-        if can_send && self.waiting.is_empty() && self.unacknowledged.len() < self.inflight_max {
-            self.unacknowledged.push_back(position);
+        if can_send && self.waiting.is_empty() && self.has_room() {
+            self.unacknowledged.push_back(Sent { position, message: None });
             return Offer::Send;
         }
         let cost = tail.len() + size_of::<Waiting>();
@@ -80,28 +111,66 @@ impl AckWindow {
             return Offer::Drop;
         }
         self.bytes += cost;
-        self.waiting.push_back(Waiting { position, has_options, gate, tail: tail.into() });
+        self.waiting.push_back(Waiting { position, has_options, gate, tail: tail.into(), message: None });
         Offer::Wait
+    }
+
+    fn has_room(&self) -> bool {
+        self.unacknowledged.len() < self.inflight_max && self.sent_bytes < self.bytes_max
+    }
+
+    /// Keeps the message that was taken last until it is acknowledged.
+    pub fn keep(&mut self, has_options: HasOptions, tail: &[u8]) {
+        let message = Some(Box::new(Left { has_options, tail: tail.into() }));
+        match (self.waiting.back_mut(), self.unacknowledged.back_mut()) {
+            (Some(waiting), _) => waiting.message = message,
+            (None, Some(sent)) => {
+                sent.message = message;
+                self.sent_bytes += tail.len();
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// All that was not acknowledged, in order, for other members of the group.
+    pub fn into_left(self) -> impl Iterator<Item = Left> {
+        let sent = self.unacknowledged.into_iter().map(|sent| sent.message);
+        let all = sent.chain(self.waiting.into_iter().map(|waiting| waiting.message));
+        all.flatten().map(|left| *left)
+    }
+
+    /// Bytes of messages that wait, or are kept until they are acknowledged.
+    pub fn pending(&self) -> usize {
+        self.bytes + self.sent_bytes
     }
 
     /// Everything of the position's shard up to it was handled.
     pub fn acknowledge(&mut self, position: Position) {
         // mostly the oldest ones, so look from the front and stop as soon as nothing older can follow
-        while self.unacknowledged.front().is_some_and(|sent| covers(position, *sent)) {
-            self.unacknowledged.pop_front();
+        let mut bytes = 0;
+        let len = |sent: &Sent| sent.message.as_ref().map_or(0, |left| left.tail.len());
+        while let Some(sent) = self.unacknowledged.pop_front_if(|sent| covers(position, sent.position)) {
+            bytes += len(&sent);
         }
-        self.unacknowledged.retain(|sent| !covers(position, *sent));
+        self.unacknowledged.retain(|sent| {
+            let covered = covers(position, sent.position);
+            bytes += if covered { len(sent) } else { 0 };
+            !covered
+        });
+        self.sent_bytes -= bytes;
         self.unacknowledged.shrink_to(self.unacknowledged.len().max(16));
     }
 
     /// The next message that waits, once there is room for it and its gate is open.
     pub fn send_next(&mut self, is_open: impl Fn(Gate) -> bool) -> Option<Waiting> {
-        if self.unacknowledged.len() >= self.inflight_max {
+        if !self.has_room() {
             return None;
         }
-        let next = self.waiting.pop_front_if(|next| is_open(next.gate))?;
+        let mut next = self.waiting.pop_front_if(|next| is_open(next.gate))?;
         self.bytes -= next.tail.len() + size_of::<Waiting>();
-        self.unacknowledged.push_back(next.position);
+        let message = next.message.take();
+        self.sent_bytes += message.as_ref().map_or(0, |left| left.tail.len());
+        self.unacknowledged.push_back(Sent { position: next.position, message });
         self.in_front = self.in_front.map(|left| left.saturating_sub(1));
         Some(next)
     }
@@ -132,7 +201,7 @@ impl AckWindow {
     /// Whether a message of the position's shard up to it was not acknowledged.
     pub fn owes(&self, position: Position) -> bool {
         let waiting = self.waiting.iter().map(|waiting| waiting.position);
-        self.unacknowledged.iter().copied().chain(waiting).any(|owed| covers(position, owed))
+        self.unacknowledged.iter().map(|sent| sent.position).chain(waiting).any(|owed| covers(position, owed))
     }
 
     /// Whether messages wait.
@@ -215,6 +284,19 @@ mod tests {
         assert!(window.send_next(|gate| gate.serial < 7).is_none());
         let through = std::iter::from_fn(|| window.send_next(|gate| gate.serial <= 7)).count();
         assert_eq!(through, 2);
+    }
+
+    #[test]
+    fn what_a_member_has_not_acknowledged_is_left_to_others() {
+        let mut window = AckWindow::shared(2, 1000);
+        for offset in 1..=4 {
+            offer(&mut window, offset, 0);
+            window.keep(PLAIN, &[offset as u8]);
+        }
+        window.acknowledge(Position::new(1, 0));
+        window.send_next(|_| true);
+        assert_eq!(window.pending(), 2 + 10 + size_of::<Waiting>());
+        assert_eq!(window.into_left().map(|left| left.tail[0]).collect::<Vec<_>>(), [2, 3, 4]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use murre_protocol::{ClientId, Code, Codec, Position, Timestamp, TopicFilter, packet::OnSlow};
 
-pub use ack::{AckWindow, Gate, Offer};
+pub use ack::{AckWindow, Gate, Left, Offer};
 pub use keeping::Keeping;
 
 use crate::{

@@ -214,6 +214,15 @@ impl Shard {
         Position::new(self.offset, self.number)
     }
 
+    /// A place in the order that no publish takes; none where the offsets that may be used are.
+    pub fn next_position(&mut self) -> Option<Position> {
+        if self.offset + 1 >= self.offsets.reserved {
+            return None;
+        }
+        self.offset += 1;
+        Some(self.position())
+    }
+
     /// The topic's place, made if it isn't there and may be; so a message's route can be looked up with it. `known` is
     /// the place where the caller has just put a value of the same topic.
     ///

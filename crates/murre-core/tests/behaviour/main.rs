@@ -18,6 +18,7 @@ mod malformed_packets;
 mod nothing_is_missed;
 mod presence;
 mod requests_and_replies;
+mod shared_acknowledgements;
 mod shared_subscriptions;
 mod shutdown;
 mod slow_clients;

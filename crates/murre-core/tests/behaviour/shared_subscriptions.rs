@@ -108,14 +108,12 @@ fn two_groups_get_everything_each() {
 }
 
 #[test]
-fn a_group_begins_live_only_and_without_acknowledgements() {
+fn a_group_begins_live_only() {
     let broker = Broker::new(1, 1);
     broker.publish("jobs/a", "old");
     let client = broker.connect("a");
     let last = SubscribeOptions { from: Some(murre_protocol::packet::From::Last), ..Default::default() };
     assert_eq!(client.resubscribe(1, FILTER, last), Code::INVALID);
-    let ack = SubscribeOptions { ack: Some(true), ..Default::default() };
-    assert_eq!(client.resubscribe(2, FILTER, ack), Code::NOT_SUPPORTED);
     assert_eq!(client.resubscribe(3, FILTER, SubscribeOptions::default()), Code::OK);
     assert_eq!((client.messages(3).len(), client.caught_up(3).len()), (0, 1));
 }
