@@ -62,8 +62,8 @@ pub(crate) struct Process {
     used: Arc<[AtomicU64]>,
     /// What the log held of the shards whose workers have not started.
     starts: Mutex<Vec<(u8, ShardStart)>>,
-    /// The sessions that the log held when the process began.
-    sessions: Arc<Restored>,
+    /// The sessions that the log held when the process began, until all workers have taken them in.
+    sessions: Mutex<Arc<Restored>>,
     stopping: AtomicBool,
     incomplete: AtomicBool,
 }
@@ -110,7 +110,7 @@ impl Process {
             backing_up: AtomicBool::new(false),
             used: kept.iter().map(|shard| AtomicU64::new(shard.used)).collect(),
             starts: Mutex::new((0..).zip(kept).collect()),
-            sessions,
+            sessions: Mutex::new(sessions),
             stopping: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
             config,
@@ -188,7 +188,7 @@ impl Process {
             outlives: self.identity.durable,
             queue_max: self.config.store.queue_max.div_ceil(self.counters.len()),
             began: self.clock.now(),
-            sessions: self.sessions.clone(),
+            sessions: self.sessions.lock().clone(),
             starts,
             used: self.used.clone(),
         }
@@ -204,6 +204,7 @@ impl Process {
             let (addresses, arbiters) =
                 registering.drain(..).map(|(_, address, arbiter)| (address, arbiter)).unzip();
             let _ = self.workers.set((Directory::new(addresses), arbiters));
+            *self.sessions.lock() = Arc::default();
         }
     }
 

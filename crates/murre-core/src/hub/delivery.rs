@@ -254,9 +254,7 @@ impl Hub {
             if let Some(place) = place {
                 self.note_acknowledged(place, position);
                 self.pump(place, out);
-            }
-            if self.slot(key).is_some_and(|slot| slot.in_group) {
-                self.renew_loads(key);
+                self.renew_load(place);
             }
             self.go_on_catching_up(key, out);
         }

@@ -283,7 +283,7 @@ impl Hub {
     }
 }
 
-fn begins(replay: &Replay) -> Begins {
+pub(super) fn begins(replay: &Replay) -> Begins {
     match replay {
         Replay::Live | Replay::After { .. } | Replay::Kept(_) => Begins::Live,
         Replay::Last => Begins::Last,

@@ -103,11 +103,15 @@ impl Hub {
     /// A member's outbox was emptied somewhat: the engine may send more here again.
     pub(super) fn renew_loads(&mut self, key: SessionKey) {
         let Some(slot) = self.slot(key) else { return };
-        for (_, place) in &slot.session.subscriptions {
-            let Some(subscription) = self.subscriptions.get(*place as usize) else { continue };
-            if let Some(local) = subscription.group.and_then(|group| self.groups.get(&group)) {
-                local.load.fetch_min(pending(slot, subscription), Relaxed);
-            }
+        slot.session.subscriptions.iter().for_each(|(_, place)| self.renew_load(*place));
+    }
+
+    /// The same for one of its subscriptions, of which something was acknowledged.
+    pub(super) fn renew_load(&self, place: u32) {
+        let Some(subscription) = self.subscriptions.get(place as usize) else { return };
+        let Some(local) = subscription.group.and_then(|group| self.groups.get(&group)) else { return };
+        if let Some(slot) = self.sessions.get(subscription.session as usize) {
+            local.load.fetch_min(pending(slot, subscription), Relaxed);
         }
     }
 }

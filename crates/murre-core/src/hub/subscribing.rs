@@ -121,6 +121,9 @@ impl Hub {
         if let Stage::Announced { replay: planned, answers } = &mut subscription.stage {
             if let Some(replay) = &wish.replay {
                 *planned = replay.clone();
+                if let Some(keeping) = &mut subscription.keeping {
+                    keeping.begins = super::kept::begins(replay);
+                }
             }
             *answers += 1;
             return Ok(());
