@@ -26,7 +26,7 @@ use murre_core::{
     placement::{Placement, SHARDS_DEFAULT},
     session::SessionKind,
     shard::Directory,
-    worker::{Wants, Worker},
+    worker::{PENDING_BYTES_MAX, Wants, Worker},
 };
 use murre_protocol::{
     Codec, Format, Timestamp,
@@ -154,9 +154,6 @@ impl Broker {
         }
     }
 }
-
-/// Bytes after which messages are sent although the turn is not over, as the server's shell does it.
-const PENDING_BYTES_MAX: usize = 64 * 1024;
 
 /// A WebSocket message with `burst` publishes.
 fn publishes(topic: &str, burst: usize) -> Vec<u8> {

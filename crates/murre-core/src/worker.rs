@@ -36,9 +36,15 @@ pub struct Wants {
     pub woken: Vec<SessionKey>,
     /// Commands for the log, in order.
     pub log: Vec<LogCommand>,
+    /// Whether [`Worker::finish`] is to be called again when the woken sessions have been sent what waits for them.
+    pub more: bool,
     /// Whether [`Worker::turn`] is to be called again when the event loop has had a turn.
     pub again: bool,
 }
+
+/// Where [`Worker::pending_bytes`] come to this, [`Worker::finish`] is due although the turn is not over: so an outbox is
+/// filled by what its socket doesn't take, not by what nobody has tried to send.
+pub const PENDING_BYTES_MAX: usize = 64 * 1024;
 
 impl<E: Engine> Worker<E> {
     /// Puts a hub and an engine part together.
@@ -59,7 +65,7 @@ impl<E: Engine> Worker<E> {
 
     /// Whether [`Self::finish`] has something to do.
     pub fn has_work(&self) -> bool {
-        !self.out.is_empty() || self.hub.has_publishes()
+        !self.out.is_empty() || !self.local.is_empty() || self.hub.has_publishes()
     }
 
     /// Takes an input from another worker.
@@ -109,21 +115,26 @@ impl<E: Engine> Worker<E> {
         [self.hub.next_due(), self.engine.next_due()].into_iter().flatten().min()
     }
 
-    /// Does all that can be done on this worker, and says what is left for others.
+    /// Does all that can be done on this worker, and says what is left for others; where that is much, in portions.
     pub fn finish(&mut self, now: Now, wants: &mut Wants) {
-        loop {
+        self.hub.forget_fresh_bytes();
+        wants.more = loop {
             self.sort(wants);
+            let left = !self.local.is_empty() || self.hub.has_own_publishes();
+            if left && self.hub.has_portion() {
+                break true;
+            }
             if let Some(input) = self.local.pop_front() {
                 self.take(now, input);
             } else if !self.publish_own(now) {
                 self.hub.flush(&mut self.out);
                 self.sort(wants);
                 if self.local.is_empty() {
-                    break;
+                    break false;
                 }
             }
-        }
-        self.hub.take_fresh_bytes();
+        };
+        self.hub.forget_fresh_bytes();
         self.taken_bytes = 0;
         wants.woken.append(&mut self.out.woken);
         wants.log.append(&mut self.out.log);

@@ -179,6 +179,8 @@ struct Slot {
     waits_for_room: bool,
     /// Whether nothing that waits may be left out for another message: so until some of it went out.
     stuck: bool,
+    /// How full its outbox was when its full socket was last tried again, in eighths.
+    level: u8,
     /// Whether its socket took bytes since the session's time was last begun anew for not being read.
     took_bytes: bool,
 }
@@ -266,6 +268,7 @@ impl Hub {
             in_group: false,
             waits_for_room: false,
             stuck: false,
+            level: 0,
             took_bytes: false,
         });
         if kind == SessionKind::Client {

@@ -12,9 +12,15 @@ impl Hub {
         std::mem::take(&mut slot.alarmed)
     }
 
-    /// Bytes of messages put into outboxes since this was last asked; whoever asks lets them be sent.
-    pub fn take_fresh_bytes(&mut self) -> usize {
-        std::mem::take(&mut self.fresh_bytes)
+    /// Whether so many bytes were put into outboxes since [`Self::forget_fresh_bytes`] that they are to be sent before
+    /// more come. What a read brings is less, so that it goes out together.
+    pub fn has_portion(&self) -> bool {
+        self.fresh_bytes >= (self.limits.outbox_max / 4).clamp(64 * 1024, 256 * 1024)
+    }
+
+    /// The caller lets what is in the outboxes be sent.
+    pub fn forget_fresh_bytes(&mut self) {
+        self.fresh_bytes = 0;
     }
 
     /// Whether publishes wait to be handed on.
@@ -22,9 +28,24 @@ impl Hub {
         self.publishing.iter().any(|waiting| !waiting.batch.is_empty())
     }
 
+    /// Whether publishes wait for this worker's own shards.
+    pub fn has_own_publishes(&self) -> bool {
+        self.publishing.get(self.worker.index()).is_some_and(|own| !own.batch.is_empty())
+    }
+
     /// Bytes of messages put into outboxes, and of publishes that wait for this worker's shards.
     pub fn pending_bytes(&self) -> usize {
         self.fresh_bytes + self.publishing.get(self.worker.index()).map_or(0, |own| own.batch.len())
+    }
+
+    /// Whether so much waits for the session that its socket is worth another try although it was full: past three
+    /// quarters of the outbox's bound, at each further eighth of it. So nothing is left out that the socket would take
+    /// by now; a client that reads nothing costs a try for many messages, and one that reads gets large writes.
+    pub fn presses(&mut self, key: SessionKey) -> bool {
+        let step = (self.limits.outbox_max / 8).max(1);
+        let Some(slot) = self.slot_mut(key) else { return false };
+        let level = u8::try_from(slot.outbox.len() / step).unwrap_or(u8::MAX);
+        level >= 6 && std::mem::replace(&mut slot.level, level) != level
     }
 
     /// The next block to send.

@@ -21,7 +21,7 @@ use crate::{
     placement::{Placement, SHARDS_DEFAULT},
     session::SessionKind,
     shard,
-    worker::{Wants, Worker},
+    worker::{PENDING_BYTES_MAX, Wants, Worker},
 };
 
 /// What happens.
@@ -74,8 +74,6 @@ pub(super) struct World {
 
 /// The calendar when a simulation starts, in Unix milliseconds.
 const START: u64 = 1_700_000_000_000;
-/// Bytes that are handed on although the turn is not over, as the server's shell does it.
-const PENDING_BYTES_MAX: usize = 64 * 1024;
 /// Stands for the log among the workers.
 const LOG: WorkerId = WorkerId(u8::MAX);
 /// Bytes that the log may hold.
@@ -360,9 +358,23 @@ impl World {
             part.worker.tick(now);
             part.touched = true;
         }
-        let again = std::mem::take(&mut part.touched);
+        let mut again = std::mem::take(&mut part.touched);
+        loop {
+            again |= self.finish(now, id);
+            if !self.parts[id.index()].wants.more {
+                break;
+            }
+        }
+        if again {
+            self.touch(id);
+        }
+    }
+
+    /// Does and sends a portion of what is to be done; true if the worker is to have another turn.
+    fn finish(&mut self, now: Now, id: WorkerId) -> bool {
+        let part = &mut self.parts[id.index()];
         part.worker.finish(now, &mut part.wants);
-        let again = again || part.wants.again;
+        let mut again = part.wants.again;
         let sent = std::mem::take(&mut part.wants.sent);
         let woken = std::mem::take(&mut part.wants.woken);
         let commands = std::mem::take(&mut part.wants.log);
@@ -381,7 +393,6 @@ impl World {
             self.logs_at = self.logs_at.max(self.clock + delay);
             self.schedule(self.logs_at, Event::Log(command));
         }
-        let mut again = again;
         for key in woken {
             let alarmed = self.parts[id.index()].worker.hub.attend(key);
             let Some(wire) = self.sessions.get(&(id, key)).copied() else { continue };
@@ -391,9 +402,7 @@ impl World {
                 again |= self.wires[wire].flush(&mut self.parts[id.index()].worker);
             }
         }
-        if again {
-            self.touch(id);
-        }
+        again
     }
 
     fn send(&mut self, from: WorkerId, to: WorkerId, input: Input) {

@@ -1,7 +1,10 @@
 //! A client that reads too slowly loses by its own rule, is told how much, and harms nobody.
 
 use murre_core::testing::{Broker, Client, acknowledged, live, on_slow};
-use murre_protocol::{Code, Codec, packet::OnSlow};
+use murre_protocol::{
+    Code, Codec, Format,
+    packet::{ClientPacket, OnSlow, Publish},
+};
 
 const OUTBOX_MAX: usize = 128 * 1024;
 const VALUE: &str = "a value that takes some room in the outbox of whoever gets it";
@@ -102,6 +105,25 @@ fn others_get_everything_at_once() {
     flood(&broker, 10, 5_000);
     assert_eq!((reader.messages(sub).len(), reader.dropped(sub)), (5_000, 0));
     assert!(reader.waiting_max() < OUTBOX_MAX);
+}
+
+#[test]
+fn many_publishes_in_one_message_reach_whoever_reads() {
+    for workers in [1, 2] {
+        let broker = Broker::with_limits(workers, 1, |limits| limits.outbox_max = OUTBOX_MAX);
+        let reader = broker.connect("reader");
+        let sub = reader.subscribe_with("t/#", live());
+        let mut message = Vec::new();
+        for n in 0..5_000 {
+            let (topic, payload) = (format!("t/{}", n % 10).into(), VALUE.as_bytes().into());
+            let publish = Publish { topic, format: Format::Text, payload, id: 0, options: None };
+            Codec::MessagePack.write_client(&ClientPacket::Publish(publish), &mut message);
+        }
+        assert!(message.len() > 2 * OUTBOX_MAX);
+        broker.publisher().send_bytes(&message);
+        broker.settle();
+        assert_eq!((reader.messages(sub).len(), reader.dropped(sub)), (5_000, 0));
+    }
 }
 
 #[test]

@@ -12,10 +12,7 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use actix_rt::{
-    net::ActixStream,
-    time::{Sleep, sleep},
-};
+use actix_rt::time::{Sleep, sleep};
 use murre_core::{
     hub::{self, Farewell},
     ids::SessionKey,
@@ -26,7 +23,7 @@ use murre_protocol::Codec;
 use super::{
     runtime::{Link, Local},
     session::{self, CLOSING_TIMEOUT, LINGER_TIMEOUT, NO_CLOSE_FRAME, State, message_kind},
-    socket::{Read, Socket},
+    socket::{Read, Socket, Stream},
 };
 use crate::websocket::{Event, MessageKind, close};
 
@@ -52,35 +49,54 @@ struct SocketLink<IO> {
     open: Cell<bool>,
 }
 
-impl<IO: ActixStream> SocketLink<IO> {
+impl<IO: Stream> SocketLink<IO> {
     /// Fills the socket from the outbox and writes. Ready when nothing waits on either side.
     fn poll_write(&self, local: &Local, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut socket = self.socket.borrow_mut();
-        let key = self.key;
         self.blocked.set(true);
-        loop {
-            let mut took = false;
-            while socket.wants_frames()
-                && let Some((kind, block)) =
-                    local.peek_hub(|hub| Some((frame_kind(hub, key), hub.take(key)?)))
-            {
-                socket.send_block(kind, block);
-                took = true;
-            }
-            if !took && socket.is_flushed() {
-                self.blocked.set(false);
-                return Poll::Ready(Ok(()));
-            }
-            ready!(socket.poll_write(cx, |block| local.sent(key, block)))?;
+        while self.fill(&mut socket, local) {
+            ready!(socket.poll_write(cx, |block| local.sent(self.key, block)))?;
         }
+        self.blocked.set(false);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Does the same with a socket that was full, without waiting until it says that it no longer is.
+    fn write_now(&self, local: &Local) -> io::Result<()> {
+        let mut socket = self.socket.borrow_mut();
+        while self.fill(&mut socket, local) {
+            socket.write_now(|block| local.sent(self.key, block))?;
+        }
+        self.blocked.set(false);
+        Ok(())
+    }
+
+    /// Takes what waits to the socket, as much as that wants. False where nothing waits on either side.
+    fn fill(&self, socket: &mut Socket<IO>, local: &Local) -> bool {
+        let key = self.key;
+        let mut took = false;
+        while socket.wants_frames()
+            && let Some((kind, block)) = local.peek_hub(|hub| Some((frame_kind(hub, key), hub.take(key)?)))
+        {
+            socket.send_block(kind, block);
+            took = true;
+        }
+        took || !socket.is_flushed()
     }
 }
 
-impl<IO: ActixStream> Link for SocketLink<IO> {
+impl<IO: Stream> Link for SocketLink<IO> {
     fn flush(&self, local: &Local) -> bool {
-        if self.blocked.get() || !self.open.get() {
+        if !self.open.get() {
             // its task comes by itself
             return true;
+        }
+        if self.blocked.get() {
+            // its task comes when the system says so, which may be many reads from now
+            return match local.peek_hub(|hub| hub.presses(self.key)) {
+                true => !self.write_now(local).is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock),
+                false => true,
+            };
         }
         let mut cx = Context::from_waker(Waker::noop());
         matches!(self.poll_write(local, &mut cx), Poll::Ready(Ok(())))
@@ -94,7 +110,7 @@ enum Ending {
     Failed(crate::websocket::DecodeError),
 }
 
-impl<IO: ActixStream + 'static> Connection<IO> {
+impl<IO: Stream + 'static> Connection<IO> {
     /// A connection for a session that the hub has opened.
     pub(crate) fn new(local: Local, key: SessionKey, socket: Socket<IO>) -> Self {
         let (socket, blocked, open) = (RefCell::new(socket), Cell::new(false), Cell::new(true));
@@ -225,7 +241,7 @@ impl<IO: ActixStream + 'static> Connection<IO> {
     }
 }
 
-impl<IO: ActixStream + 'static> Future for Connection<IO> {
+impl<IO: Stream + 'static> Future for Connection<IO> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -17,7 +17,7 @@ use murre_core::{
     ids::SessionKey,
     now::{Now, Tick},
     outbox::Block,
-    worker::{Wants, Worker},
+    worker::{PENDING_BYTES_MAX, Wants, Worker},
 };
 
 use super::turn;
@@ -59,10 +59,6 @@ pub(super) trait Link {
     /// Sends what waits for the session. False where the task has to go on with it.
     fn flush(&self, local: &Local) -> bool;
 }
-
-/// Messages are handed on and sent when they come to this, although the turn is not over: so a subscriber's outbox
-/// is filled by what its socket doesn't take, not by what nobody has tried to send.
-const PENDING_BYTES_MAX: usize = 64 * 1024;
 
 /// Why a thread is none of a broker's workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -200,20 +196,28 @@ impl Local {
 
     /// Does all that can be done on this worker, and sends what came of it.
     pub(crate) fn finish(&self) {
-        let mut woken = self.0.borrow_mut().finish();
-        for key in woken.drain(..) {
-            let (alarmed, link) = {
-                let mut runtime = self.0.borrow_mut();
-                let alarmed = runtime.worker.hub.attend(key);
-                let shell = runtime.shells.get(key.slot as usize).and_then(Option::as_ref);
-                (alarmed, shell.filter(|shell| shell.key == key).and_then(|shell| shell.link.clone()))
-            };
-            let sent = !alarmed && link.is_some_and(|link| link.flush(self));
-            if !sent {
-                self.0.borrow().wake(key);
+        loop {
+            let (mut woken, more) = self.0.borrow_mut().finish();
+            for key in woken.drain(..) {
+                self.send(key);
+            }
+            self.0.borrow_mut().woken = woken;
+            if !more {
+                return;
             }
         }
-        self.0.borrow_mut().woken = woken;
+    }
+
+    fn send(&self, key: SessionKey) {
+        let (alarmed, link) = {
+            let mut runtime = self.0.borrow_mut();
+            let alarmed = runtime.worker.hub.attend(key);
+            (alarmed, runtime.shell(key).and_then(|shell| shell.link.clone()))
+        };
+        let sent = !alarmed && link.is_some_and(|link| link.flush(self));
+        if !sent {
+            self.0.borrow().wake(key);
+        }
     }
 
     /// The same; then whether nothing is under way, here or with the log.
@@ -287,7 +291,12 @@ impl Runtime {
         self.process.clock
     }
 
-    fn finish(&mut self) -> Vec<SessionKey> {
+    fn shell(&mut self, key: SessionKey) -> Option<&mut Shell> {
+        self.shells.get_mut(key.slot as usize)?.as_mut().filter(|shell| shell.key == key)
+    }
+
+    /// The sessions that are to be sent to, and whether more comes then.
+    fn finish(&mut self) -> (Vec<SessionKey>, bool) {
         let now = self.process.clock.now();
         self.worker.finish(now, &mut self.wants);
         // first, so that who is told that a message was taken finds it in a log in memory
@@ -306,7 +315,7 @@ impl Runtime {
             self.touch();
         }
         let spare = mem::take(&mut self.woken);
-        mem::replace(&mut self.wants.woken, spare)
+        (mem::replace(&mut self.wants.woken, spare), self.wants.more)
     }
 
     fn wake(&self, key: SessionKey) {

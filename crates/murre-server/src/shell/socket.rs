@@ -11,11 +11,24 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use actix_rt::net::ActixStream;
+use actix_rt::net::{ActixStream, TcpStream};
 use murre_core::outbox::{Block, HEADER_ROOM};
+use socket2::SockRef;
 use tokio::io::ReadBuf;
 
 use crate::websocket::{DecodeError, Decoder, Event, Limits, MessageKind, PendingPong, frame};
+
+/// A stream of bytes to and from a client.
+pub(crate) trait Stream: ActixStream {
+    /// Writes to the system's socket, also where that said that it was full and has not said otherwise since.
+    fn write_now(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+}
+
+impl Stream for TcpStream {
+    fn write_now(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        SockRef::from(self).send_vectored(slices)
+    }
+}
 
 /// Slices of one vectored write.
 const SLICES_MAX: usize = 16;
@@ -174,20 +187,12 @@ impl<IO: ActixStream> Socket<IO> {
         cx: &mut Context<'_>,
         mut done: impl FnMut(Block),
     ) -> Poll<io::Result<()>> {
-        if self.pong.is_owed() {
-            let mut bytes = Vec::new();
-            self.pong.write_to(&mut bytes);
-            self.send_bytes(bytes);
-        }
+        self.send_pong();
         while let Some(first) = self.sending.front() {
             let written = if self.sending.len() == 1 {
                 ready!(Pin::new(&mut self.io).poll_write(cx, first.rest()))?
             } else {
-                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-                for (slice, segment) in slices.iter_mut().zip(&self.sending) {
-                    *slice = IoSlice::new(segment.rest());
-                }
-                ready!(Pin::new(&mut self.io).poll_write_vectored(cx, &slices))?
+                ready!(Pin::new(&mut self.io).poll_write_vectored(cx, &slices(&self.sending)))?
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -195,6 +200,30 @@ impl<IO: ActixStream> Socket<IO> {
             self.written(written, &mut done);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes as much as the socket takes, without waiting to be told that it takes more.
+    pub(crate) fn write_now(&mut self, mut done: impl FnMut(Block)) -> io::Result<()>
+    where
+        IO: Stream,
+    {
+        self.send_pong();
+        while !self.sending.is_empty() {
+            let written = self.io.write_now(&slices(&self.sending))?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            self.written(written, &mut done);
+        }
+        Ok(())
+    }
+
+    fn send_pong(&mut self) {
+        if self.pong.is_owed() {
+            let mut bytes = Vec::new();
+            self.pong.write_to(&mut bytes);
+            self.send_bytes(bytes);
+        }
     }
 
     fn written(&mut self, mut n: usize, done: &mut impl FnMut(Block)) {
@@ -219,6 +248,15 @@ impl<IO: ActixStream> Socket<IO> {
     }
 }
 
+/// What is to be written first.
+fn slices(sending: &VecDeque<Segment>) -> [IoSlice<'_>; SLICES_MAX] {
+    let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+    for (slice, segment) in slices.iter_mut().zip(sending) {
+        *slice = IoSlice::new(segment.rest());
+    }
+    slices
+}
+
 impl<IO> Socket<IO> {
     /// Takes back the blocks that did not go out.
     pub(crate) fn take_blocks(&mut self) -> impl Iterator<Item = Block> + use<IO> {
@@ -226,5 +264,64 @@ impl<IO> Socket<IO> {
             Segment::Block { block, .. } => Some(block),
             Segment::Bytes { .. } => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read as _, task::Waker};
+
+    use murre_core::outbox::{Outbox, Pool};
+    use murre_protocol::{Codec, packet::BrokerPacket};
+
+    use super::*;
+
+    /// A socket, and its client's end.
+    fn connected() -> (Socket<TcpStream>, std::net::TcpStream) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        server.set_nonblocking(true).unwrap();
+        client.set_nonblocking(true).unwrap();
+        let server = TcpStream::from_std(server).unwrap();
+        (Socket::new(server, Limits::default(), Vec::new(), Vec::new()), client)
+    }
+
+    fn block() -> Block {
+        let (mut outbox, mut pool) = (Outbox::new(Codec::MessagePack), Pool::new(0));
+        (0..1000).for_each(|_| outbox.packet(&mut pool, &BrokerPacket::Pong));
+        outbox.take().unwrap()
+    }
+
+    /// Writes until the socket is full, and the event loop has been told so.
+    fn fill(socket: &mut Socket<TcpStream>) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut told = false;
+        loop {
+            socket.send_block(MessageKind::Binary, block());
+            told = told || socket.poll_write(&mut cx, |_| {}).is_pending();
+            if told && socket.write_now(|_| {}).is_err() {
+                return;
+            }
+        }
+    }
+
+    #[actix_rt::test]
+    async fn a_full_socket_that_was_read_takes_more_before_the_event_loop_says_so() {
+        let (mut socket, mut client) = connected();
+        actix_rt::task::yield_now().await;
+        fill(&mut socket);
+
+        let (mut read, mut sent) = (vec![0; 64 * 1024], 0);
+        loop {
+            while client.read(&mut read).is_ok() {}
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(socket.poll_write(&mut cx, |_| {}).is_pending(), "the event loop has had no turn");
+            match socket.write_now(|_| sent += 1) {
+                Ok(()) => break,
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+        }
+        assert!(sent > 0 && socket.is_flushed());
     }
 }

@@ -4,13 +4,18 @@ use std::{future::Ready, os::fd::AsFd, sync::Arc, time::Duration};
 
 use actix_codec::Framed;
 use actix_http::{Request, StatusCode, h1};
-use actix_rt::net::{ActixStream, TcpStream};
+use actix_rt::net::TcpStream;
 use actix_service::{Service, ServiceFactory};
 use murre_core::session::SessionKind;
 use murre_protocol::{Codec, SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK};
 use socket2::{SockRef, TcpKeepalive};
 
-use super::{connection::Connection, echo::Echo, runtime::Local, socket::Socket};
+use super::{
+    connection::Connection,
+    echo::Echo,
+    runtime::Local,
+    socket::{Socket, Stream},
+};
 use crate::{
     process::Process,
     websocket::{
@@ -93,7 +98,7 @@ impl UpgradeService {
         Ok(Judged::Session(judge(request.into(), &SUBPROTOCOLS)?))
     }
 
-    fn start<IO: ActixStream + 'static>(&self, request: &Request, framed: Framed<IO, h1::Codec>) {
+    fn start<IO: Stream + 'static>(&self, request: &Request, framed: Framed<IO, h1::Codec>) {
         let parts = framed.into_parts();
         let unread = parts.read_buf.to_vec();
         let limits = websocket_limits(&self.process);
@@ -123,7 +128,7 @@ impl UpgradeService {
         }
     }
 
-    fn refuse<IO: ActixStream + 'static>(&self, refusal: &Refusal, io: IO) {
+    fn refuse<IO: Stream + 'static>(&self, refusal: &Refusal, io: IO) {
         self.local.peek_hub(|hub| hub.handshake_refused());
         let mut answer = Vec::new();
         refusal.write_http1(&mut answer);
