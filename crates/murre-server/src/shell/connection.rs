@@ -21,7 +21,7 @@ use murre_core::{
 use murre_protocol::Codec;
 
 use super::{
-    runtime::{Link, Local},
+    runtime::{Link, Local, is_little},
     session::{self, CLOSING_TIMEOUT, LINGER_TIMEOUT, NO_CLOSE_FRAME, State, message_kind},
     socket::{Read, Socket, Stream},
 };
@@ -127,11 +127,13 @@ impl<IO: Stream + 'static> Connection<IO> {
 
     fn read_into(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Option<Ending> {
         let Self { local, key, link, .. } = self;
-        let mut closed = None;
+        let (mut closed, messages) = (None, Cell::new(0));
         // one look at the clock and one way to the hub for all that a read brings
         let read = local.with_hub(|now, hub, out| {
-            link.socket.borrow_mut().poll_read(cx, scratch, |event| match event {
+            let mut socket = link.socket.borrow_mut();
+            let mut handle = |event: Event<'_>| match event {
                 Event::Message { kind, bytes } => {
+                    messages.set(messages.get() + 1);
                     hub.receive(now, *key, message_kind(kind), &bytes, out);
                     hub.takes_more(*key)
                 }
@@ -144,13 +146,21 @@ impl<IO: Stream + 'static> Connection<IO> {
                     closed = Some(code);
                     false
                 }
-            })
+            };
+            match socket.poll_read(cx, scratch, &mut handle) {
+                // under load the next poll comes in its turn, behind the others, which keeps reads large and fair
+                Poll::Ready(Read::Emptied) if is_little(messages.get()) => {
+                    socket.poll_read(cx, scratch, handle)
+                }
+                read => read,
+            }
         });
+        local.has_read(messages.get());
         match (closed, read) {
             (Some(code), _) => Some(Ending::Closed { code }),
             (None, Poll::Ready(Read::Ended)) => Some(Ending::HalfClosed),
             (None, Poll::Ready(Read::Failed(error))) => Some(Ending::Failed(error)),
-            (None, Poll::Ready(Read::More)) => {
+            (None, Poll::Ready(Read::More | Read::Emptied)) => {
                 // one read a turn: others are waiting too
                 cx.waker().wake_by_ref();
                 None
@@ -227,7 +237,6 @@ impl<IO: Stream + 'static> Connection<IO> {
         {
             self.end(ending);
         }
-        self.local.finish_if_full();
         if self.state == State::Open && self.local.peek_hub(|hub| hub.status(key)).close.is_some() {
             self.close(State::Draining);
         }

@@ -64,7 +64,7 @@ impl<IO: ActixStream> Echo<IO> {
             (Some(code), _) => self.end(code, ""),
             (None, Poll::Ready(Read::Failed(error))) => self.end(error.close_code(), &error.to_string()),
             (None, Poll::Ready(Read::Ended)) => self.closing = true,
-            (None, Poll::Ready(Read::More)) => {}
+            (None, Poll::Ready(Read::More | Read::Emptied)) => {}
             (None, Poll::Pending) => return false,
         }
         true

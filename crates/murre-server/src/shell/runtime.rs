@@ -40,6 +40,12 @@ pub(crate) struct Runtime {
     turn: Option<Waker>,
     /// Whether the turn's end has something to do.
     pub(super) touched: bool,
+    /// Reads of this turn and of the one before.
+    reads: [u32; 2],
+    /// Numbers the turns.
+    number: u64,
+    /// Sessions that were sent to in this turn already and wait for its end.
+    held: Vec<SessionKey>,
     /// When the turn's task comes by itself, since time makes something due.
     due: Option<Tick>,
     scratch: Option<Box<[u8]>>,
@@ -52,12 +58,25 @@ struct Shell {
     key: SessionKey,
     waker: Waker,
     link: Option<Rc<dyn Link>>,
+    /// The last turn in which it was sent to early.
+    sent_in: u64,
 }
 
 /// A socket that can be written to without its task being polled.
 pub(super) trait Link {
     /// Sends what waits for the session. False where the task has to go on with it.
     fn flush(&self, local: &Local) -> bool;
+}
+
+/// Up to so many reads a turn, what one of few messages brought is sent at once. With more, sending at
+/// the turn's end saves work.
+const QUIET_READS_MAX: u32 = 8;
+/// See [`is_little`].
+const QUIET_MESSAGES_MAX: usize = 2;
+
+/// Whether a read of so many messages is one of a session that sends now and then.
+pub(super) fn is_little(messages: usize) -> bool {
+    messages <= QUIET_MESSAGES_MAX
 }
 
 /// Why a thread is none of a broker's workers.
@@ -118,6 +137,9 @@ impl Local {
             shells: Vec::new(),
             turn: None,
             touched: false,
+            reads: [0; 2],
+            number: 1,
+            held: Vec::new(),
             due: None,
             scratch: None,
             woken: Vec::new(),
@@ -167,7 +189,7 @@ impl Local {
         if let Some(entry) = shells.get_mut(slot) {
             match entry {
                 Some(shell) if shell.key == key && shell.waker.will_wake(waker) => {}
-                _ => *entry = Some(Shell { key, waker: waker.clone(), link: link.cloned() }),
+                _ => *entry = Some(Shell { key, waker: waker.clone(), link: link.cloned(), sent_in: 0 }),
             }
         }
     }
@@ -196,10 +218,22 @@ impl Local {
 
     /// Does all that can be done on this worker, and sends what came of it.
     pub(crate) fn finish(&self) {
+        let mut held = mem::take(&mut self.0.borrow_mut().held);
+        for key in held.drain(..) {
+            self.send(key);
+        }
+        self.0.borrow_mut().held = held;
+        if self.0.borrow().worker.has_work() {
+            self.finish_and(|key| self.send(key));
+        }
+    }
+
+    /// Does all that can be done on this worker, and lets `send` send what came of it.
+    fn finish_and(&self, send: impl Fn(SessionKey)) {
         loop {
             let (mut woken, more) = self.0.borrow_mut().finish();
             for key in woken.drain(..) {
-                self.send(key);
+                send(key);
             }
             self.0.borrow_mut().woken = woken;
             if !more {
@@ -232,6 +266,27 @@ impl Local {
         if self.0.borrow().worker.pending_bytes() >= PENDING_BYTES_MAX {
             self.finish();
         }
+    }
+
+    /// A session has read so many messages. Where few come, what follows is sent at once, so that nobody waits for
+    /// another's read; but to each session only once a turn, so that what many send to one still goes out together.
+    pub(super) fn has_read(&self, messages: usize) {
+        let is_quiet = {
+            let Runtime { reads: [now, before], worker, .. } = &mut *self.0.borrow_mut();
+            if !worker.has_work() {
+                return;
+            }
+            *now += 1;
+            *now.max(before) <= QUIET_READS_MAX && is_little(messages)
+        };
+        if !is_quiet {
+            return self.finish_if_full();
+        }
+        self.finish_and(|key| {
+            if self.0.borrow_mut().is_first(key) {
+                self.send(key);
+            }
+        });
     }
 
     /// What all workers share.
@@ -269,6 +324,8 @@ impl Runtime {
     /// What was put off until now.
     pub(super) fn begin_turn(&mut self) {
         self.touched = false;
+        self.number += 1;
+        self.reads = [0, self.reads[0]];
         if mem::take(&mut self.wants.again) {
             let now = self.process.clock.now();
             self.worker.turn(now);
@@ -293,6 +350,23 @@ impl Runtime {
 
     fn shell(&mut self, key: SessionKey) -> Option<&mut Shell> {
         self.shells.get_mut(key.slot as usize)?.as_mut().filter(|shell| shell.key == key)
+    }
+
+    /// Whether a session is sent to early for the first time in this turn; otherwise it is held until the end.
+    fn is_first(&mut self, key: SessionKey) -> bool {
+        let number = self.number;
+        match self.shell(key) {
+            Some(shell) if shell.sent_in == number => {
+                self.held.push(key);
+                self.touch();
+                false
+            }
+            Some(shell) => {
+                shell.sent_in = number;
+                true
+            }
+            None => true,
+        }
     }
 
     /// The sessions that are to be sent to, and whether more comes then.

@@ -62,6 +62,8 @@ impl Segment {
 pub(crate) enum Read {
     /// There may be more at once.
     More,
+    /// It was all that there was. The next poll, best at once, only leaves the waker.
+    Emptied,
     /// The client has ended its side, or the socket is gone.
     Ended,
     /// What came is no valid WebSocket.
@@ -98,7 +100,8 @@ impl<IO: ActixStream> Socket<IO> {
             let used = unread.len() - left;
             unread.drain(..used);
             self.unread = unread;
-            return Poll::Ready(read);
+            // the socket has not been looked at
+            return Poll::Ready(if read == Read::Emptied { Read::More } else { read });
         }
         let mut buffer = ReadBuf::new(scratch);
         if ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer)).is_err() {
@@ -110,17 +113,18 @@ impl<IO: ActixStream> Socket<IO> {
         }
         let len = filled.len();
         let (read, left) = self.decode(filled, &mut handle);
+        let is_full = len == scratch.len();
         if left > 0 {
             self.unread = scratch.get(len - left..len).unwrap_or_default().to_vec();
         }
-        Poll::Ready(read)
+        Poll::Ready(if read == Read::Emptied && is_full { Read::More } else { read })
     }
 
     fn decode(&mut self, bytes: &mut [u8], handle: &mut impl FnMut(Event<'_>) -> bool) -> (Read, usize) {
         let mut input = bytes;
         loop {
             match self.decoder.decode(&mut input) {
-                Ok(None) => return (Read::More, 0),
+                Ok(None) => return (Read::Emptied, 0),
                 Ok(Some(event)) => {
                     if let Event::Ping(payload) = &event {
                         self.pong.ping(payload);
