@@ -266,7 +266,7 @@ impl Process {
         sums.push(("clients", "gauge", " Client ids that are online.", self.clients.len() as u64));
         sums.push(("history_answers", "gauge", " Answers of HTTP's history under way.", self.readers.len()));
         if let Some(stats) = self.log.read().as_ref().and_then(AnyLog::stats) {
-            sums.extend(log::counters(&stats));
+            sums.extend(stats.all());
         }
         sums
     }
