@@ -32,7 +32,8 @@ impl FailingDisk {
         ]
     }
 
-    /// From now on the `n`-th call fails, counted from 1: `"write"` or `"sync"`, and how; see `tests/shim`.
+    /// From now on the `n`-th call fails, counted from 1: `"write"` or `"sync"`, and how, where need be with a part of the
+    /// files' paths; see `tests/shim`.
     pub fn fail(&self, call: &str, n: u64, how: &str) {
         let new = self.order.with_extension("new");
         fs::write(&new, format!("{call} {n} {how}")).expect("an order");

@@ -9,7 +9,7 @@
 #![allow(unsafe_code, reason = "to stand in the place of libc's functions is unsafe by nature")]
 #![allow(unreachable_pub, reason = "exported to the linker")]
 
-use std::ffi::c_int;
+use std::{ffi::c_int, path::Path};
 
 use libc::{EIO, ENOSPC, c_void, iovec, off_t, size_t, ssize_t};
 
@@ -19,8 +19,8 @@ use crate::{
 };
 
 /// How much of a write is done; an error where nothing is.
-fn allowed(bytes: usize) -> Result<usize, c_int> {
-    match failure_of(Call::Write) {
+fn allowed(bytes: usize, file: &Path) -> Result<usize, c_int> {
+    match failure_of(Call::Write, file) {
         None => Ok(bytes),
         Some(Failure::Short) if bytes > 1 => Ok(bytes / 2),
         Some(Failure::Io) => Err(EIO),
@@ -54,7 +54,7 @@ unsafe fn write_at(descriptor: c_int, bytes: *const c_void, count: size_t, offse
         unsafe { libc::syscall(number, descriptor, bytes, count, at) as ssize_t }
     };
     let Some(file) = disk::file_of(descriptor) else { return go(count) };
-    let count = match allowed(count) {
+    let count = match allowed(count, &file) {
         Ok(count) => count,
         Err(error) => return fail(error) as ssize_t,
     };
@@ -114,7 +114,7 @@ pub extern "C" fn fdatasync(descriptor: c_int) -> c_int {
 
 fn sync(descriptor: c_int, number: libc::c_long) -> c_int {
     if let Some(file) = disk::file_of(descriptor) {
-        let failure = failure_of(Call::Sync);
+        let failure = failure_of(Call::Sync, &file);
         let unsynced =
             if matches!(failure, None | Some(Failure::Lost)) { disk::take_unsynced(&file) } else { None };
         match failure {

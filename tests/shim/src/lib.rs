@@ -4,9 +4,9 @@
 //! file that the test makes when something is to fail, and that is removed here once it has:
 //!
 //! ```text
-//! <write | sync> <n> <how>
+//! <write | sync> <n> <how> [<part>]
 //! ```
-//! The `n`-th such call from then on fails, and `how` says in which way:
+//! The `n`-th such call from then on fails, of those to files with `part` in their path, and `how` says in which way:
 //!
 //! | how | what happens |
 //! |---|---|

@@ -1,6 +1,9 @@
 //! What is to fail.
 
-use std::{path::PathBuf, sync::Mutex};
+use std::{
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
 
 /// What a process asks of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +37,8 @@ struct State {
 
 static STATE: Mutex<Option<State>> = Mutex::new(None);
 
-/// Whether this call fails.
-pub(crate) fn failure_of(call: Call) -> Option<Failure> {
+/// Whether this call to a file fails.
+pub(crate) fn failure_of(call: Call, file: &Path) -> Option<Failure> {
     let mut state = STATE.lock().ok()?;
     let state = state.get_or_insert_default();
     if call == Call::Write && std::mem::take(&mut state.is_full) {
@@ -48,7 +51,8 @@ pub(crate) fn failure_of(call: Call) -> Option<Failure> {
     }
     let mut words = text.split_whitespace();
     let (of, number, how) = (words.next()?, words.next()?.parse::<u64>().ok()?, words.next()?);
-    if of != (if call == Call::Write { "write" } else { "sync" }) {
+    let is_meant = words.next().is_none_or(|part| file.to_string_lossy().contains(part));
+    if !is_meant || of != (if call == Call::Write { "write" } else { "sync" }) {
         return None;
     }
     state.count += 1;
