@@ -2,6 +2,7 @@
 //! once, and runs every runner, also after one has failed; at the end it shows each runner's closing line.
 
 mod cargo;
+mod chromium;
 mod debian;
 mod js;
 mod node;

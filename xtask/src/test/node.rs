@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -42,6 +43,13 @@ pub(super) fn install_packages(folder: &Path) -> Result<()> {
     }
     shell::run(shell::in_repository("npm").current_dir(folder).args(["ci", "--no-audit", "--no-fund"]))?;
     fs::write(&stamp, lock).with_context(|| stamp.display().to_string())
+}
+
+/// A script of the folder's package.
+pub(super) fn npm_run(folder: &Path, script: &str) -> Command {
+    let mut command = shell::in_repository("npm");
+    command.current_dir(folder).args(["run", "--silent", script]);
+    command
 }
 
 /// Named one by one: what `node --test` makes of a folder differs between its versions.
