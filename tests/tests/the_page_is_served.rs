@@ -27,16 +27,26 @@ fn the_page_and_every_file_that_it_names() {
 #[test]
 fn every_module_of_the_script() {
     let broker = Broker::start();
-    let script = broker.get("/page.js");
+    let page = broker.get("/");
+    let scripts = named_files(page.text()).into_iter().filter(|path| path.ends_with(".js"));
 
-    let modules: Vec<_> =
-        script.text().split(" from \".").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-
-    assert!(!modules.is_empty());
-    for module in modules {
-        let answer = broker.get(module);
-        assert_eq!((answer.status, answer.media_type()), (200, "text/javascript"), "{module}");
+    for script in scripts {
+        let script = broker.get(script);
+        // The plain page has modules; the console's are one file.
+        let modules = script.text().split(" from \".").skip(1).filter_map(|rest| rest.split('"').next());
+        for module in modules.filter(|module| module.starts_with('/') && module.ends_with(".js")) {
+            let answer = broker.get(module);
+            assert_eq!((answer.status, answer.media_type()), (200, "text/javascript"), "{module}");
+        }
     }
+}
+
+#[test]
+fn the_page_is_at_both_of_its_paths_and_has_the_icon_that_browsers_ask_for() {
+    let broker = Broker::start();
+
+    assert_eq!(broker.get("/console").text(), broker.get("/").text());
+    assert_eq!(broker.get("/favicon.ico").media_type(), "image/svg+xml");
 }
 
 #[test]

@@ -25,7 +25,7 @@ The project's own tasks.
 Usage: cargo xtask <task>
 
 Tasks:
-  test [cargo|node|python]...   run every test, or those of the runners named
+  test [cargo|node|js|console|python]... run every test, or those of the runners named
   bench [--quick] [word]...     measure the hot parts and a whole broker, or those with one of the words in
                                 their names; --quick takes about a minute once all is built
   tidy                          check what the repository itself must keep to

@@ -1,13 +1,17 @@
-//! Murre's page: topics with their last value, rate and sparkline, and a form to publish, in the browser's own
-//! `WebSocket` and JSON. It is embedded in the binary and asks nothing of any other host.
+//! Murre's page: topics with their last values, rates and plots, and a form to publish. It is embedded in the binary and
+//! asks nothing of any other host.
+//!
+//! There are two of it. The console in `app/` is TypeScript over Murre's own SDK, which `build.rs` builds with Vite
+//! wherever npm is there. The plain page in `page/` needs no building and takes its place elsewhere.
 //!
 //! # Layout
 //! | place | holds |
 //! |---|---|
 //! | [`asset`] | the one door: a path of the page's address space to its bytes |
 //! | [`CONTENT_SECURITY_POLICY`] | what the page needs a browser to allow, and nothing more |
-//! | `page/index.html`, `page/style.css`, `page/favicon.svg` | structure, looks, the bird |
-//! | `page/page.js` | the script; it begins with a map of its own modules, `page/*.js` |
+//! | `app/src/main.tsx` | the console; it begins with a map of its own modules |
+//! | `page/page.js` | the plain page; it begins with a map of its own modules, `page/*.js` |
+//! | `build.rs` | which of both is embedded |
 
 /// The `Content-Security-Policy` to send with every [`Asset`]: the page's own files and its own WebSocket.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -23,8 +27,8 @@ pub struct Asset {
 }
 
 impl Asset {
-    const fn new(media_type: &'static str, text: &'static str) -> Self {
-        Self { media_type, bytes: text.as_bytes() }
+    const fn new(media_type: &'static str, bytes: &'static [u8]) -> Self {
+        Self { media_type, bytes }
     }
 
     /// A strong entity tag, in its quotes, for `ETag` and `If-None-Match`: it changes when the bytes do.
@@ -34,34 +38,22 @@ impl Asset {
     }
 }
 
-const INDEX: Asset = Asset::new("text/html; charset=utf-8", include_str!("../page/index.html"));
-const STYLE: Asset = Asset::new("text/css; charset=utf-8", include_str!("../page/style.css"));
-const FAVICON: Asset = Asset::new("image/svg+xml", include_str!("../page/favicon.svg"));
+/// Each file with its path, as `build.rs` found them.
+const FILES: &[(&str, Asset)] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
-/// The file of the page at an absolute path (`/`, `/page.js`, …), without query; `None` where there is none.
+/// The file of the page at an absolute path (`/`, `/console`, `/favicon.ico`, …), without query; `None` where there is
+/// none.
 ///
 /// ```
 /// let page = murre_console::asset("/").expect("the page itself is always there");
 /// assert_eq!(page.media_type, "text/html; charset=utf-8");
+/// assert_eq!(murre_console::asset("/console"), Some(page));
 /// assert_eq!(murre_console::asset("/secrets"), None);
 /// ```
 #[must_use]
 pub fn asset(path: &str) -> Option<Asset> {
-    match path {
-        "/" => Some(INDEX),
-        "/page.js" => Some(script(include_str!("../page/page.js"))),
-        "/connection.js" => Some(script(include_str!("../page/connection.js"))),
-        "/topics.js" => Some(script(include_str!("../page/topics.js"))),
-        "/figures.js" => Some(script(include_str!("../page/figures.js"))),
-        "/table.js" => Some(script(include_str!("../page/table.js"))),
-        "/style.css" => Some(STYLE),
-        "/favicon.svg" | "/favicon.ico" => Some(FAVICON),
-        _ => None,
-    }
-}
-
-const fn script(text: &'static str) -> Asset {
-    Asset::new("text/javascript; charset=utf-8", text)
+    let path = if path == "/console" { "/" } else { path };
+    FILES.iter().find(|(known, _)| *known == path).map(|(_, asset)| *asset)
 }
 
 /// FNV-1a, 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>): tells versions of a file apart, no more.
@@ -80,7 +72,7 @@ mod tests {
     }
 
     /// What stands between `start` and the next quotation mark, wherever `start` is.
-    fn quoted_after(text: &'static str, start: &str) -> Vec<&'static str> {
+    fn quoted_after<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
         text.split(start).skip(1).filter_map(|rest| rest.split('"').next()).collect()
     }
 
@@ -100,17 +92,8 @@ mod tests {
     }
 
     #[test]
-    fn every_module_that_a_script_imports_is_there() {
-        let mut waiting = vec!["/page.js"];
-        let mut seen = Vec::new();
-        while let Some(path) = waiting.pop() {
-            seen.push(path);
-            waiting.extend(
-                quoted_after(text(path), " from \".").into_iter().filter(|module| !seen.contains(module)),
-            );
-        }
-
-        assert!(seen.contains(&"/figures.js"), "page.js imports its modules: {seen:?}");
+    fn a_browser_finds_the_favicon_that_it_asks_for_unasked() {
+        assert_eq!(asset("/favicon.ico").expect("a favicon").media_type, "image/svg+xml");
     }
 
     #[test]
@@ -122,17 +105,35 @@ mod tests {
             assert!(!page.contains(attribute), "{attribute} is forbidden");
         }
         assert!(!page.contains("<style"), "inline styles are forbidden");
-        for path in ["/", "/page.js", "/connection.js", "/topics.js", "/table.js", "/style.css"] {
-            assert!(!text(path).contains("https://"), "{path} names another host");
-            assert!(!text(path).contains("innerHTML"), "{path} writes markup from data");
-        }
+        assert!(!page.contains("://"), "the page names another host");
+        assert!(!page.contains("<script>"), "inline scripts are forbidden");
+    }
+
+    fn of_the_plain_page(file: &str) -> String {
+        let path = format!("{}/page/{file}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     #[test]
-    fn every_element_that_the_script_looks_up_is_in_the_page() {
-        let script = text("/page.js");
-        let wanted = quoted_after(script, "byId(\"");
-        let there = attribute_values("id");
+    fn every_module_that_a_script_of_the_plain_page_imports_is_there() {
+        let mut waiting = vec!["page.js".to_owned()];
+        let mut seen = Vec::new();
+        while let Some(file) = waiting.pop() {
+            let script = of_the_plain_page(&file);
+            assert!(!script.contains("innerHTML"), "{file} writes markup from data");
+            seen.push(file);
+            let imported = quoted_after(&script, " from \"./").into_iter().map(str::to_owned);
+            waiting.extend(imported.filter(|module| !seen.contains(module)));
+        }
+
+        assert!(seen.contains(&"figures.js".to_owned()), "page.js imports its modules: {seen:?}");
+    }
+
+    #[test]
+    fn every_element_that_the_plain_page_looks_up_is_in_it() {
+        let (script, page) = (of_the_plain_page("page.js"), of_the_plain_page("index.html"));
+        let wanted = quoted_after(&script, "byId(\"");
+        let there = quoted_after(&page, " id=\"");
 
         assert!(!wanted.is_empty(), "the script looks its elements up by byId");
         for id in wanted {
@@ -142,9 +143,9 @@ mod tests {
 
     #[test]
     fn a_changed_file_has_another_tag() {
-        let tag = Asset::new("text/plain", "one").etag();
+        let tag = Asset::new("text/plain", b"one").etag();
 
-        assert_eq!(tag, Asset::new("text/plain", "one").etag());
-        assert_ne!(tag, Asset::new("text/plain", "two").etag());
+        assert_eq!(tag, Asset::new("text/plain", b"one").etag());
+        assert_ne!(tag, Asset::new("text/plain", b"two").etag());
     }
 }

@@ -3,6 +3,7 @@
 
 mod cargo;
 mod chromium;
+mod console;
 mod debian;
 mod js;
 mod node;
@@ -20,13 +21,18 @@ const BINARY_VARIABLE: &str = "MURRE_BINARY";
 
 type Runner = fn(binary: &Path) -> Result<Kept>;
 
-const RUNNERS: [(&str, Runner); 4] =
-    [("cargo", cargo::test), ("node", node::test), ("js", js::test), ("python", python::test)];
+const RUNNERS: [(&str, Runner); 5] = [
+    ("cargo", cargo::test),
+    ("node", node::test),
+    ("js", js::test),
+    ("console", console::test),
+    ("python", python::test),
+];
 
 /// Runs the runners that are named; all, where none is.
 pub(crate) fn run(names: &[String]) -> Result<()> {
     if let Some(unknown) = names.iter().find(|name| RUNNERS.iter().all(|(known, _)| known != name)) {
-        bail!("there is no runner {unknown:?}; the runners are cargo, node, js and python");
+        bail!("there is no runner {unknown:?}; the runners are cargo, node, js, console and python");
     }
     let chosen =
         RUNNERS.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|wanted| wanted == name));
@@ -42,14 +48,14 @@ fn summarise(outcomes: &[(&str, Result<Kept>)]) -> Result<()> {
         match outcome {
             Ok(kept) => {
                 for line in &kept.lines {
-                    println!("  {name:<7} {line}");
+                    println!("  {name:<8} {line}");
                 }
                 if !kept.success {
                     failed.push(*name);
                 }
             }
             Err(error) => {
-                println!("  {name:<7} did not run: {error:#}");
+                println!("  {name:<8} did not run: {error:#}");
                 failed.push(*name);
             }
         }

@@ -1,0 +1,24 @@
+// Murre's page: shows what is published under a filter, live and with what was before, and publishes.
+//
+// Layout
+//   model/   what is known, without a document: watch (what comes) fills topics (by name) and level (the tree), of which
+//            each topic keeps its last messages; rows (what the list has); series (one topic's numbers); payload
+//   view/    what is seen: app puts the parts together; readings is the list, detail one topic in full
+//
+// A message only changes the model. What is seen follows a few times a second, so that neither the number of topics nor
+// the rate of messages can stall the page.
+
+import { connect } from "murre";
+import { render } from "preact";
+import "uplot/dist/uPlot.min.css";
+import "./style/page.css";
+import "./style/readings.css";
+import "./style/detail.css";
+import { App } from "./view/app.js";
+
+/** Milliseconds: a broker that comes back is found within these. */
+const RETRY = { min: 250, max: 2000 };
+
+const client = connect(location.origin, { agent: "murre console", backoff: RETRY });
+const place = document.getElementById("console");
+if (place) render(<App client={client} />, place);

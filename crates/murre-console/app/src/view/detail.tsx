@@ -1,0 +1,132 @@
+// One topic in full: its payload, its numbers over time with what was before, its last messages.
+
+import type { Client, Message } from "murre";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { decimalsOf, formatAge, formatNumber, formatRate } from "../../../page/figures.js";
+import { FORMAT_NAMES, hexDump, inFull, onOneLine } from "../model/payload.js";
+import { SERIES_POINTS_MAX, Series } from "../model/series.js";
+import type { Watch } from "../model/watch.js";
+import { useTick } from "./hooks.js";
+import { Plot } from "./plot.js";
+
+interface Props {
+  client: Client;
+  watch: Watch;
+  name: string;
+  isPaused: boolean;
+  onClose(): void;
+  onPublish(): void;
+}
+
+/** See the top of the file. */
+export function Detail({ client, watch, name, isPaused, onClose, onPublish }: Props) {
+  const now = useTick(isPaused);
+  const series = useSeries(client, name);
+  const [isHex, setHex] = useState(false);
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus(), []);
+  const topic = watch.topics.get(name);
+  const message = topic?.message;
+  return (
+    <section
+      class="detail"
+      aria-labelledby="detail-topic"
+      onKeyDown={(event) => {
+        if (event.key === "Escape") onClose();
+      }}
+    >
+      <div class="detail-head">
+        <h2 id="detail-topic" ref={heading} tabIndex={-1}>
+          {name}
+        </h2>
+        <button type="button" onClick={onPublish}>
+          Publish here
+        </button>
+        <button type="button" onClick={onClose}>
+          Close
+        </button>
+      </div>
+      {[...series.fields].map(([path, values]) => (
+        <figure key={path}>
+          <figcaption>
+            <span>{path || "value"}</span>
+            <strong>{shown(values.at(-1))}</strong>
+          </figcaption>
+          <Plot title={path} times={series.times} values={values} version={series.version} />
+        </figure>
+      ))}
+      {topic && message ? (
+        <>
+          <dl class="facts">
+            <Fact name="Format" value={FORMAT_NAMES[message.format]} />
+            <Fact name="Bytes" value={formatNumber(message.payload.length)} />
+            <Fact name="Rate" value={formatRate(topic.rate(now)) || "–"} />
+            <Fact name="Age" value={formatAge(now - topic.arrived)} />
+            <Fact name="Time" value={new Date(message.time).toLocaleString()} />
+            <Fact name="Position" value={String(message.position)} />
+          </dl>
+          <div class="payload-head">
+            <h3 id="payload-title">Payload</h3>
+            <button type="button" aria-pressed={isHex} onClick={() => setHex(!isHex)}>
+              Hex
+            </button>
+          </div>
+          <pre tabIndex={0} role="region" aria-labelledby="payload-title">
+            {isHex ? hexDump(message.payload) : inFull(message)}
+          </pre>
+          <Recent messages={topic.recent} />
+        </>
+      ) : (
+        <p class="empty">Nothing has come on this topic yet.</p>
+      )}
+    </section>
+  );
+}
+
+/** The topic's numbers: what the broker keeps of them, and what comes. */
+function useSeries(client: Client, name: string): Series {
+  const series = useMemo(() => new Series(), [name]);
+  useEffect(() => {
+    const subscription = client.subscribe(name, { from: { last: SERIES_POINTS_MAX }, resume: true });
+    let isReplay = false;
+    subscription.on("message", (message) => series.add(message, isReplay));
+    // A broker without a store keeps less than this page has, so that nothing is let go.
+    subscription.on("restarted", () => {
+      isReplay = true;
+    });
+    subscription.on("caughtUp", () => {
+      isReplay = false;
+    });
+    return () => void subscription.close();
+  }, [client, name, series]);
+  return series;
+}
+
+function shown(value: number | null | undefined): string {
+  return value === null || value === undefined ? "–" : formatNumber(value, decimalsOf(value));
+}
+
+function Fact({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+function Recent({ messages }: { messages: readonly Message[] }) {
+  return (
+    <details class="recent" open>
+      <summary>Last messages</summary>
+      <ol>
+        {messages.map((message) => (
+          <li key={message.position}>
+            <span class="quiet">{new Date(message.time).toLocaleTimeString()}</span>
+            <span class="text">{onOneLine(message)}</span>
+          </li>
+        ))}
+      </ol>
+    </details>
+  );
+}

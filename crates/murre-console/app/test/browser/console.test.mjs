@@ -1,0 +1,204 @@
+// The console in a real browser, from a real broker.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import axe from "axe-core";
+import { Broker } from "./broker.mjs";
+import { Chromium } from "./chromium.mjs";
+
+const LIMIT = { timeout: 60_000 };
+let browser;
+before(async () => {
+  browser = await Chromium.launch();
+});
+after(() => browser.close());
+
+/** A console on a broker of its own, which has `readings` already; nothing may go wrong in it until the test's end. */
+async function openConsole(t, readings = {}, { path = "/", ...options } = {}) {
+  const broker = await Broker.begin();
+  t.after(() => broker.end());
+  for (const [topic, values] of Object.entries(readings)) {
+    for (const value of [values].flat()) await broker.publish(topic, value);
+  }
+  const { page, problems } = await browser.open(`${broker.url}${path}`, options);
+  t.after(async () => {
+    await page.close();
+    assert.deepEqual(problems, []);
+  });
+  await page.getByRole("status").getByText("Live").waitFor();
+  const row = (topic) => page.locator(`[data-topic="${topic}"]`);
+  return { broker, page, row };
+}
+
+/** All pixels of a canvas, as text. */
+const pixels = (canvas) => canvas.evaluate((element) => element.toDataURL());
+
+/** Whether anything is drawn in the line's colour. */
+const hasLine = (canvas) =>
+  canvas.evaluate((element) => {
+    const accent = getComputedStyle(document.documentElement).getPropertyValue("--accent").trim();
+    const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(accent.slice(at, at + 2), 16));
+    const { data } = element.getContext("2d").getImageData(0, 0, element.width, element.height);
+    for (let at = 0; at < data.length; at += 4) {
+      if (data[at] === red && data[at + 1] === green && data[at + 2] === blue && data[at + 3] === 255) return true;
+    }
+    return false;
+  });
+
+test("values move as they are published", LIMIT, async (t) => {
+  const { broker, row } = await openConsole(t, { "site/a/temp": { celsius: 21.4 } });
+  await row("site/a/temp").getByText("21.4").waitFor();
+
+  await broker.publish("site/a/temp", { celsius: 22.5 });
+
+  await row("site/a/temp").getByText("22.5").waitFor();
+});
+
+test("the console is at /console too", LIMIT, async (t) => {
+  const { row } = await openConsole(t, { "site/a/temp": 21.4 }, { path: "/console?filter=site/%23" });
+
+  await row("site/a/temp").getByText("21.4").waitFor();
+});
+
+test("a plot begins with what was before, and goes on", LIMIT, async (t) => {
+  const { broker, page, row } = await openConsole(t, {
+    "site/a/temp": [20, 25, 21, 24].map((celsius) => ({ celsius })),
+  });
+  await row("site/a/temp").click();
+  const canvas = page.locator(".plot canvas");
+  await page.locator("figcaption").getByText("24").waitFor();
+  assert.ok(await hasLine(canvas), "the past is drawn");
+  const before = await pixels(canvas);
+
+  await broker.publish("site/a/temp", { celsius: 30.5 });
+
+  await page.locator("figcaption").getByText("30.5").waitFor();
+  await page.waitForFunction((old) => document.querySelector(".plot canvas").toDataURL() !== old, before);
+});
+
+test("a sparkline begins with what was before", LIMIT, async (t) => {
+  const { page } = await openConsole(t, { "site/a/temp": [1, 2, 3].map((celsius) => ({ celsius })) });
+
+  // As the messages came within a quarter of a second they may share points: it is there, and in the list of the last.
+  await page.locator('[data-topic="site/a/temp"]').click();
+
+  await page.locator(".recent li").nth(2).waitFor();
+});
+
+test("the page heals when the broker is killed and started again, without a gap", LIMIT, async (t) => {
+  const { broker, page, row } = await openConsole(t, { "site/a/temp": 1 });
+  await row("site/a/temp").click();
+  await page.locator(".recent li").waitFor();
+
+  await broker.kill();
+  await page.getByRole("status").getByText("Reconnecting").waitFor();
+  await broker.start();
+  await broker.publish("site/a/temp", 2);
+  await broker.publish("site/a/temp", 3);
+
+  await page.getByRole("status").getByText("Live").waitFor();
+  await page.locator(".recent li").nth(2).waitFor();
+  assert.deepEqual(await page.locator(".recent .text").allTextContents(), ["3", "2", "1"]);
+});
+
+test("the form publishes, and says when the broker refuses", LIMIT, async (t) => {
+  const { page, row } = await openConsole(t);
+  await page.getByRole("button", { name: "Publish" }).click();
+  const form = page.getByRole("region", { name: "Publish" });
+  await form.getByLabel("Topic").fill("site/a/setpoint");
+  await form.getByLabel("Payload").fill('{"celsius": 19}');
+
+  await form.getByRole("button", { name: "Publish" }).click();
+  await form.getByText("Published").waitFor();
+  await row("site/a/setpoint").getByText("19").waitFor();
+  await form.getByLabel("Topic").fill("$murre/not/mine");
+  await form.getByRole("button", { name: "Publish" }).click();
+
+  await form.locator('output[data-state="refused"]').waitFor();
+});
+
+test("a filter that the broker refuses is said to be so, and another one works", LIMIT, async (t) => {
+  const { page, row } = await openConsole(t, { "site/a": 1, "other/b": 2 });
+  const filter = page.getByLabel("Filter");
+  await filter.fill("site/#/x");
+  await filter.press("Enter");
+  await page.getByRole("alert").getByText("site/#/x").waitFor();
+
+  await filter.fill("other/#");
+  await filter.press("Enter");
+
+  await row("other/b").waitFor();
+  assert.equal(await row("site/a").count(), 0);
+});
+
+test("the keyboard alone opens a topic and closes it", LIMIT, async (t) => {
+  const { page, row } = await openConsole(t, { "site/a": 1, "site/b": 2 });
+  await row("site/b").waitFor();
+  await page.getByRole("treegrid").focus();
+
+  for (const key of ["ArrowDown", "ArrowDown", "ArrowDown", "Enter"]) await page.keyboard.press(key);
+  await page.getByRole("heading", { name: "site/b" }).waitFor();
+  await page.keyboard.press("Escape");
+
+  await page.getByRole("heading", { name: "site/b" }).waitFor({ state: "detached" });
+});
+
+test("of 20,000 topics only those in sight are in the document, and each is found", LIMIT, async (t) => {
+  const { page } = await openConsole(t);
+
+  await page.evaluate(publishMany, 20_000);
+
+  await page.locator("#topic-count").getByText("20,000").waitFor();
+  await page.getByLabel("Search").fill("sensor/19999");
+  await page.locator('[data-topic="plant/99/sensor/19999"]').waitFor();
+  await page.getByLabel("Search").fill("sensor");
+  await page.locator('[data-topic="plant/0/sensor/0"]').waitFor();
+  assert.ok((await page.locator(".row").count()) < 100);
+});
+
+/** In the page: publishes on so many topics by the protocol's JSON, and waits until the broker has the last. */
+function publishMany(count) {
+  const socket = new WebSocket(`ws://${location.host}/ws`, "murre.v1.json");
+  const packet = (n, id) => JSON.stringify({ type: "publish", topic: `plant/${n % 100}/sensor/${n}`, id, payload: n });
+  return new Promise((resolve, reject) => {
+    socket.onerror = reject;
+    socket.onmessage = ({ data }) => {
+      if (data.includes('"connected"')) {
+        for (let n = 0; n < count; n++) socket.send(packet(n, n === count - 1 ? 1 : 0));
+      } else if (data.includes('"published"')) resolve();
+    };
+    socket.onopen = () => socket.send(JSON.stringify({ type: "connect" }));
+  });
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`axe finds nothing serious, ${colorScheme}`, LIMIT, async (t) => {
+    const readings = { "site/a/temp": [{ celsius: 1 }, { celsius: 2 }], "site/b": "open" };
+    const { page, row } = await openConsole(t, readings, { colorScheme });
+    await row("site/a/temp").click();
+    await page.locator(".plot canvas").waitFor();
+    await page.getByRole("button", { name: "Publish", exact: true }).click();
+
+    await page.evaluate(axe.source);
+    const { violations } = await page.evaluate(() => globalThis.axe.run());
+
+    const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+    assert.deepEqual(
+      serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`),
+      [],
+    );
+  });
+}
+
+test("a window of 360 pixels has all of it without scrolling sideways", LIMIT, async (t) => {
+  const viewport = { width: 360, height: 640 };
+  const { page, row } = await openConsole(t, { "site/a/temp": { celsius: 21.4, humidity: 40.25 } }, { viewport });
+  const width = () => page.evaluate(() => document.documentElement.scrollWidth);
+
+  await row("site/a/temp").getByText("21.4").waitFor();
+  assert.equal(await width(), 360);
+  await row("site/a/temp").click();
+  await page.locator(".plot canvas").first().waitFor();
+
+  assert.equal(await width(), 360);
+});
