@@ -71,6 +71,12 @@ counters! {
     dropped: "counter",
     /// Messages of subscriptions with ack that found no room to wait.
     ack_dropped: "counter",
+    /// Readings that a view looked at: once for all who share it.
+    view_readings: "counter",
+    /// Readings that a view could not use.
+    view_unusable: "counter",
+    /// Readings left out since a view remembered as much as it may.
+    view_past_limits: "counter",
     /// Snapshots that were sent whole.
     snapshots: "counter",
     /// Subscriptions that were refused.

@@ -39,6 +39,10 @@ pub struct Limits {
     pub kept_sessions_max: usize,
     /// What one kept session may have unacknowledged; past it its oldest messages make room.
     pub session_debt_max: Debt,
+    /// Topics that one view remembers.
+    pub view_topics_max: usize,
+    /// Bytes of payloads that one view keeps.
+    pub view_bytes_max: usize,
     /// How long a connection may take to its CONNECT.
     pub hello_timeout: Duration,
     /// The keep-alive of clients that ask for none in particular.
@@ -66,6 +70,8 @@ impl Default for Limits {
             session_expiry_max: 7 * 24 * 3600,
             kept_sessions_max: 10_000,
             session_debt_max: Debt { messages: 100_000, bytes: 64 << 20 },
+            view_topics_max: 10_000,
+            view_bytes_max: 16 << 20,
             hello_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(60),
             keep_alive_max: Duration::from_secs(18 * 3600),

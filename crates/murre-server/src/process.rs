@@ -318,6 +318,8 @@ fn limits(config: &Config, workers: usize, shards: u8) -> Limits {
             messages: limits.session_messages_max as u64,
             bytes: limits.session_bytes_max as u64,
         },
+        view_topics_max: limits.view_topics_max,
+        view_bytes_max: limits.view_bytes_max,
         hello_timeout: config.session.hello_timeout,
         keep_alive: config.session.keep_alive,
         keep_alive_max: config.session.keep_alive_max,

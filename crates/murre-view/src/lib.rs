@@ -37,4 +37,4 @@ pub mod window;
 pub use plan::{Plan, PlanError};
 pub use trouble::Troubles;
 pub use value::Unusable;
-pub use view::View;
+pub use view::{Limits, View};

@@ -39,11 +39,17 @@ impl Owed {
         }
     }
 
+    /// `position`, or where something before it is held, the greatest up to which nothing is.
+    pub fn cap(&self, position: Position) -> Position {
+        let shard = position.shard();
+        let first_held = self.held.range((shard, 0)..=(shard, u64::MAX)).next();
+        first_held
+            .map_or(position, |(_, offset)| position.min(Position::new(offset.saturating_sub(1), shard)))
+    }
+
     /// The greatest position of `shard` up to which nothing is owed.
     pub fn settled(&self, shard: u8) -> Position {
-        let first_held = self.held.range((shard, 0)..=(shard, u64::MAX)).next();
         let seen = self.seen.get(usize::from(shard)).copied().unwrap_or(0);
-        let offset = first_held.map_or(seen, |(_, offset)| offset.saturating_sub(1));
-        Position::new(offset, shard)
+        self.cap(Position::new(seen, shard))
     }
 }

@@ -33,13 +33,24 @@ use crate::{
 /// Where a view's messages go.
 pub type Send<'s> = &'s mut dyn FnMut(&Message<'_>);
 
+/// How much a view may remember.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Topics.
+    pub topics_max: usize,
+    /// Bytes of payloads that wait, or that patches are made against.
+    pub bytes_max: usize,
+}
+
 /// A view and what it remembers.
 #[derive(Debug)]
 pub struct View {
     plan: Arc<Plan>,
     topics: Slab<Topic>,
     places: HashMap<Box<str>, usize>,
-    topics_max: usize,
+    limits: Limits,
+    /// Bytes of the payloads that are kept.
+    bytes: usize,
     /// Topics by when they want to be asked again.
     dues: BTreeSet<(u64, usize)>,
     owed: Owed,
@@ -83,13 +94,14 @@ struct Passing<'a> {
 }
 
 impl View {
-    /// A view that remembers at most `topics_max` topics.
-    pub fn new(plan: Arc<Plan>, topics_max: usize) -> Self {
+    /// A view that remembers nothing yet.
+    pub fn new(plan: Arc<Plan>, limits: Limits) -> Self {
         Self {
             plan,
             topics: Slab::new(),
             places: HashMap::new(),
-            topics_max,
+            limits,
+            bytes: 0,
             dues: BTreeSet::new(),
             owed: Owed::default(),
             troubles: Troubles::default(),
@@ -156,8 +168,22 @@ impl View {
     /// Sends the next value of each topic as a whole, not as a patch: a receiver lost one, or is new.
     pub fn send_whole(&mut self) {
         for (_, topic) in &mut self.topics {
-            topic.whole = None;
+            self.bytes -= topic.whole.take().map_or(0, |(_, payload)| payload.len());
         }
+    }
+
+    /// Sends what waits without waiting any longer, and goes on holding it: for a receiver that leaves.
+    pub fn send_waiting(&self, send: Send<'_>) {
+        for (_, topic) in &self.topics {
+            if let Some(held) = topic.paced.waiting() {
+                emit(&topic.name, self.owed.settled(topic.shard), &held.passing(), false, send);
+            }
+        }
+    }
+
+    /// `position`, or where the view holds something before it, the greatest up to which it doesn't.
+    pub fn cap(&self, position: Position) -> Position {
+        self.owed.cap(position)
     }
 
     /// How many topics it remembers.
@@ -193,8 +219,7 @@ impl View {
 
     /// The rule for a reading that a part can't use: whether it goes on.
     fn passes_all_the_same(&mut self, topic: &str, why: Unusable) -> bool {
-        self.troubles.unusable(topic, why);
-        self.plan.on_error == OnError::Pass
+        self.troubles.unusable(topic, why, self.plan.on_error)
     }
 
     /// The parts that remember something.
@@ -204,7 +229,7 @@ impl View {
             return emit(&message.topic, position, &passing, false, send);
         }
         let Some(place) = self.place(message) else {
-            self.troubles.past_topics_max += 1;
+            self.troubles.past_limits += 1;
             return;
         };
         let now_ms = message.time.millis();
@@ -222,7 +247,7 @@ impl View {
         if let Some(place) = self.places.get(&*message.topic) {
             return Some(*place);
         }
-        if self.topics.len() >= self.topics_max {
+        if self.topics.len() >= self.limits.topics_max {
             return None;
         }
         let place = self.topics.insert(Topic {
@@ -240,9 +265,9 @@ impl View {
     }
 
     fn topic(&mut self, place: usize) -> Option<Work<'_>> {
-        let topic = self.topics.get_mut(place)?;
-        let (owed, dues, troubles) = (&mut self.owed, &mut self.dues, &mut self.troubles);
-        Some(Work { place, topic, owed, dues, troubles })
+        let Self { topics, owed, dues, troubles, bytes, limits, .. } = self;
+        let topic = topics.get_mut(place)?;
+        Some(Work { place, topic, owed, dues, troubles, bytes, bytes_max: limits.bytes_max })
     }
 
     /// A deletion: what is remembered of the topic, and what waits, goes with it.
@@ -251,6 +276,7 @@ impl View {
             && let Some(topic) = self.topics.try_remove(place)
         {
             self.owed.change(topic.shard, topic.oldest, None);
+            self.bytes -= topic.bytes();
             topic.due_ms.map(|due_ms| self.dues.remove(&(due_ms, place)));
         }
         let position = self.owed.settled(message.position.shard());
@@ -272,6 +298,28 @@ struct Work<'v> {
     owed: &'v mut Owed,
     dues: &'v mut BTreeSet<(u64, usize)>,
     troubles: &'v mut Troubles,
+    bytes: &'v mut usize,
+    bytes_max: usize,
+}
+
+impl Topic {
+    /// Bytes of the payloads that it keeps.
+    fn bytes(&self) -> usize {
+        let whole = self.whole.as_ref().map_or(0, |(_, payload)| payload.len());
+        whole + self.paced.waiting().map_or(0, |held| held.payload.len())
+    }
+}
+
+impl Held {
+    fn passing(&self) -> Passing<'_> {
+        Passing {
+            format: self.format,
+            payload: &self.payload,
+            time: self.time,
+            options: self.options.as_deref(),
+            offset: self.offset,
+        }
+    }
 }
 
 impl Work<'_> {
@@ -312,7 +360,7 @@ impl Work<'_> {
         match numbers.and_then(|numbers| self.topic.windows.add(window, reading, &numbers)) {
             Ok(()) => Step::Ends,
             Err(Unusable::Late) => {
-                self.troubles.unusable(&self.topic.name, Unusable::Late);
+                self.troubles.unusable(&self.topic.name, Unusable::Late, OnError::Skip);
                 Step::Ends
             }
             Err(why) => self.unusable(plan, why),
@@ -320,8 +368,7 @@ impl Work<'_> {
     }
 
     fn unusable(&mut self, plan: &Plan, why: Unusable) -> Step {
-        self.troubles.unusable(&self.topic.name, why);
-        if plan.on_error == OnError::Pass { Step::GoesOn } else { Step::Ends }
+        if self.troubles.unusable(&self.topic.name, why, plan.on_error) { Step::GoesOn } else { Step::Ends }
     }
 
     /// Hands on the windows that have ended.
@@ -341,32 +388,33 @@ impl Work<'_> {
     /// Rate and patch, at `now`.
     fn pace(&mut self, plan: &Plan, now_ms: u64, passing: &Passing<'_>, send: Send<'_>) {
         self.release(plan, now_ms, send);
+        let waited = self.topic.paced.waiting().map_or(0, |held| held.payload.len());
         let at_once = plan.rate.is_none_or(|rate| rate.goes_at_once(&mut self.topic.paced, now_ms));
         if at_once {
-            self.send(plan, passing, send);
-        } else {
-            self.topic.paced.wait(Held {
-                format: passing.format,
-                payload: passing.payload.to_vec(),
-                time: passing.time,
-                options: passing.options.map(|options| Box::new(options.clone().into_owned())),
-                offset: passing.offset,
-            });
+            *self.bytes -= waited;
+            return self.send(plan, passing, send);
         }
+        let bytes = *self.bytes - waited + passing.payload.len();
+        if bytes > self.bytes_max {
+            self.troubles.past_limits += 1;
+            return;
+        }
+        *self.bytes = bytes;
+        self.topic.paced.wait(Held {
+            format: passing.format,
+            payload: passing.payload.to_vec(),
+            time: passing.time,
+            options: passing.options.map(|options| Box::new(options.clone().into_owned())),
+            offset: passing.offset,
+        });
     }
 
     /// Sends the reading that waits, if its time has come.
     fn release(&mut self, plan: &Plan, now_ms: u64, send: Send<'_>) {
         let held = plan.rate.and_then(|rate| rate.due(&mut self.topic.paced, now_ms));
         if let Some(held) = held {
-            let passing = Passing {
-                format: held.format,
-                payload: &held.payload,
-                time: held.time,
-                options: held.options.as_deref(),
-                offset: held.offset,
-            };
-            self.send(plan, &passing, send);
+            *self.bytes -= held.payload.len();
+            self.send(plan, &held.passing(), send);
         }
     }
 
@@ -378,12 +426,17 @@ impl Work<'_> {
             return emit(&self.topic.name, position, passing, false, send);
         }
         let mut changes = Vec::new();
-        let whole = self.topic.whole.take().filter(|(format, _)| *format == passing.format);
+        let whole = self.topic.whole.take();
+        *self.bytes -= whole.as_ref().map_or(0, |(_, payload)| payload.len());
+        let whole = whole.filter(|(format, _)| *format == passing.format);
         let is_patch =
             whole.is_some_and(|(format, old)| patch::write(format, &old, passing.payload, &mut changes));
         let payload = if is_patch { &*changes } else { passing.payload };
         emit(&self.topic.name, position, &Passing { payload, ..*passing }, is_patch, send);
-        self.topic.whole = Some((passing.format, passing.payload.to_vec()));
+        if *self.bytes + passing.payload.len() <= self.bytes_max {
+            *self.bytes += passing.payload.len();
+            self.topic.whole = Some((passing.format, passing.payload.to_vec()));
+        }
     }
 
     /// Keeps what the topic holds, and when it wants to be asked again.

@@ -47,6 +47,8 @@ impl Hub {
         let (positions, next) = (Vec::new(), NextStep::Open);
         let filter = subscription.filter.clone();
         let begin = replay.begin();
+        self.begin_view(place, replay.is_history());
+        let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         let is_judged = judging.is_some();
         let catch_up = CatchUp { id, replay, count, positions, workers_left, next, judging };
         subscription.stage = Stage::CatchingUp(Box::new(catch_up));
@@ -257,7 +259,8 @@ impl Hub {
             return;
         };
         let sub = subscription.sub;
-        let CatchUp { id, replay, count, mut positions, .. } = *catch_up;
+        let CatchUp { id, replay, mut count, mut positions, .. } = *catch_up;
+        count += self.end_view_of_snapshot(place, &mut positions, out);
         positions.sort_unstable_by_key(|position| position.shard());
         self.snapshots.remove(&id.serial);
         if replay != Replay::Live {
@@ -300,6 +303,9 @@ impl Hub {
         self.say_subscribed(key, place, owed, Subscribed::default(), out);
         if let Some(subscription) = self.subscriptions.get_mut(place as usize) {
             subscription.stage = Stage::Live;
+            if let Some(view) = &mut subscription.view {
+                view.of_snapshot = None;
+            }
             if let Some(window) = &mut subscription.ack {
                 window.forget_snapshot_end();
             }

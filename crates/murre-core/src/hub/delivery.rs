@@ -25,6 +25,7 @@ impl Hub {
 
     /// Delivers the messages of a batch that this hub has subscribers for.
     pub fn deliver(&mut self, now: Now, batch: &MessageBatch, out: &mut Outputs) {
+        self.now = now;
         let me = self.worker.bit();
         let mut rest = batch.entries();
         while let Some(run) = Run::first(batch, rest, std::mem::take(&mut self.scratch)) {
@@ -42,8 +43,9 @@ impl Hub {
         let Some(first) = run.entries().first() else { return run.into_scratch() };
         let from = 1 << (first.position.shard() & 63);
         let Self { routes, index, subscriptions, sessions, pool, limits, .. } = self;
-        let receivers = routes.receivers(first.hash, run.topic(), index, subscriptions);
+        let (receivers, views) = routes.receivers(first.hash, run.topic(), index, subscriptions);
         let (mut copies, mut bytes, alone) = (0, 0, receivers.len() == 1);
+        self.viewing.extend_from_slice(views);
         for receiver in receivers {
             if receiver.live & from == 0 {
                 // its snapshot of this shard is still under way, and has the topic at its newest
@@ -73,6 +75,9 @@ impl Hub {
         self.fresh_bytes += bytes;
         if !self.special.is_empty() {
             self.deliver_special(&mut run, out);
+        }
+        if !self.viewing.is_empty() {
+            self.deliver_views(&run, out);
         }
         run.into_scratch()
     }
@@ -134,6 +139,9 @@ impl Hub {
         replayed: impl Fn(&MessageEntry) -> bool,
         out: &mut Outputs,
     ) -> u64 {
+        if self.subscriptions.get(place as usize).is_some_and(|subscription| subscription.view.is_some()) {
+            return self.view_slice(place, values, replayed, out);
+        }
         let mut sent = 0;
         for entry in values.entries() {
             let mut run = Run::single(values, entry);
@@ -157,7 +165,7 @@ impl Hub {
     }
 
     /// Delivers a message of a run to one subscription by its rules. False where it was left out.
-    fn deliver_to(&mut self, place: u32, run: &mut Run<'_>, at: usize, out: &mut Outputs) -> bool {
+    pub(super) fn deliver_to(&mut self, place: u32, run: &mut Run<'_>, at: usize, out: &mut Outputs) -> bool {
         let (position, gate) = (run.position(at), run.gate());
         let is_open = self.is_committed(gate);
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return false };

@@ -20,6 +20,8 @@ pub struct Holdings {
     pub announced: usize,
     /// Subscriptions that are being caught up.
     pub catching_up: usize,
+    /// Views at work.
+    pub views: usize,
 }
 
 impl Hub {
@@ -33,6 +35,7 @@ impl Hub {
             groups: self.groups.len(),
             announced: self.announced.len(),
             catching_up: self.snapshots.len(),
+            views: self.views.len(),
         }
     }
 

@@ -117,6 +117,7 @@ impl Hub {
             keeping: Some(Box::new(keeping)),
             live: 0,
             stage: Stage::Announced { replay, answers: 0 },
+            view: None,
             dropped: 0,
             history_end: 0,
         }) as u32;

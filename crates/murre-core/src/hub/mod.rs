@@ -16,6 +16,7 @@
 //! | `run` | messages of one topic, written once for many subscribers |
 //! | `sending` | how shells send, and what goes on when there is room again |
 //! | `slow` | what happens when an outbox is full |
+//! | `views` | subscriptions with a view: evaluated once for all who share it |
 //! | `routes` | topic → receivers, remembered |
 //! | `shares` | groups with members here |
 //! | `ending` | disconnects, takeovers, time-outs, shutdown |
@@ -53,6 +54,7 @@ mod sending;
 mod shares;
 mod slow;
 mod subscribing;
+mod views;
 mod wish;
 
 pub use holdings::Holdings;
@@ -144,6 +146,10 @@ pub struct Hub {
     slow: Vec<SessionKey>,
     /// Receivers of the message at hand that need more than a copy.
     special: Vec<routes::Receiver>,
+    /// Views at work.
+    views: views::Views,
+    /// Views that want the messages at hand.
+    viewing: Vec<u32>,
     /// Memory that a run of messages is written into.
     scratch: Vec<u8>,
     /// Bytes of messages that were put into outboxes since the shells last sent.
@@ -234,6 +240,8 @@ impl Hub {
             timers: BinaryHeap::new(),
             slow: Vec::new(),
             special: Vec::new(),
+            views: views::Views::new(worker),
+            viewing: Vec::new(),
             scratch: Vec::new(),
             fresh_bytes: 0,
             committed: placement.all_workers().map(|_| 0).collect(),

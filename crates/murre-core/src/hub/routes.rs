@@ -35,6 +35,8 @@ struct Known {
     topic: Box<str>,
     generation: u64,
     receivers: Vec<Receiver>,
+    /// Views that want the topic, each once however many share it.
+    views: Vec<u32>,
 }
 
 const TOPICS_MAX: usize = 1 << 17;
@@ -46,7 +48,7 @@ impl Routes {
         self.generation += 1;
     }
 
-    /// Who gets the messages of `topic`.
+    /// Who gets the messages of `topic`, and the views that want it.
     #[inline]
     pub(super) fn receivers(
         &mut self,
@@ -54,7 +56,7 @@ impl Routes {
         topic: &[u8],
         index: &FilterIndex<u32>,
         subscriptions: &Slab<Subscription>,
-    ) -> &[Receiver] {
+    ) -> (&[Receiver], &[u32]) {
         if self.known.len() >= TOPICS_MAX || self.receivers >= RECEIVERS_MAX {
             self.known.clear();
             self.receivers = 0;
@@ -71,15 +73,20 @@ impl Routes {
                 topic: std::str::from_utf8(topic).unwrap_or_default().into(),
                 generation: generation.wrapping_sub(1),
                 receivers: Vec::new(),
+                views: Vec::new(),
             })
             .into_mut();
         if known.generation != generation {
             self.receivers -= known.receivers.len();
             known.generation = generation;
             known.receivers.clear();
-            let Known { topic, receivers, .. } = known;
+            known.views.clear();
+            let Known { topic, receivers, views, .. } = known;
             index.for_each_match(topic, |place| {
-                if let Some(subscription) = subscriptions.get(*place as usize) {
+                let Some(subscription) = subscriptions.get(*place as usize) else { return };
+                if let Some(view) = &subscription.view {
+                    views.extend(view.at_work.filter(|view| !views.contains(view)));
+                } else {
                     receivers.push(Receiver {
                         session: subscription.session,
                         place: *place,
@@ -93,6 +100,6 @@ impl Routes {
             known.receivers.sort_unstable_by_key(|receiver| (receiver.session, receiver.sub));
             self.receivers += known.receivers.len();
         }
-        &known.receivers
+        (&known.receivers, &known.views)
     }
 }

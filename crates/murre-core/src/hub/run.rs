@@ -5,7 +5,7 @@
 
 use std::mem;
 
-use murre_protocol::{Codec, Position, codec::HasOptions};
+use murre_protocol::{Codec, Position, codec::HasOptions, packet::Message};
 
 use crate::{
     batch::{MessageBatch, MessageEntry},
@@ -64,6 +64,11 @@ impl<'a> Run<'a> {
     /// Its topic, as the bytes of its name.
     pub(super) fn topic(&self) -> &'a [u8] {
         self.entries.first().map_or(&[], |entry| self.batch.topic_bytes(entry))
+    }
+
+    /// A message's content.
+    pub(super) fn message(&self, at: usize) -> Option<Message<'a>> {
+        self.entries.get(at).map(|entry| self.batch.message(entry))
     }
 
     /// Where a message stands.

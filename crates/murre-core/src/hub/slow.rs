@@ -22,6 +22,7 @@ impl Hub {
             match subscription {
                 Some(subscription)
                     if subscription.ack.is_some()
+                        || subscription.is_patched()
                         || place < subscription.history_end
                         || subscription.on_slow == OnSlow::Disconnect =>
                 {
@@ -48,6 +49,9 @@ impl Hub {
         let place = slot.session.subscription(sub);
         if let Some(subscription) = place.and_then(|place| self.subscriptions.get_mut(place as usize)) {
             subscription.dropped += count;
+        }
+        if let Some(place) = place {
+            self.lost_messages(place);
         }
     }
 

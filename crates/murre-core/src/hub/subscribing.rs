@@ -118,6 +118,14 @@ impl Hub {
         if let Some(rule) = wish.on_slow {
             subscription.on_slow = rule;
         }
+        let announced = matches!(subscription.stage, Stage::Announced { .. });
+        if let Some(view) = wish.viewed() {
+            match announced {
+                true => subscription.view = Some(view),
+                false => self.change_view(place, view, out),
+            }
+        }
+        let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return Ok(()) };
         if let Stage::Announced { replay: planned, answers } = &mut subscription.stage {
             if let Some(replay) = &wish.replay {
                 *planned = replay.clone();
@@ -287,7 +295,8 @@ impl Hub {
         out: &mut Outputs,
     ) {
         let Some(subscription) = self.subscriptions.get(place as usize) else { return };
-        let packet = BrokerPacket::Subscribed(Box::new(Subscribed { sub: subscription.sub, ..info }));
+        let view = subscription.view.as_ref().map(|view| Box::new(view.options.clone()));
+        let packet = BrokerPacket::Subscribed(Box::new(Subscribed { sub: subscription.sub, view, ..info }));
         for _ in 0..times {
             self.send(key, &packet, out);
         }
@@ -329,6 +338,7 @@ impl Hub {
             return;
         }
         self.cut_catching_up(key, place, out);
+        self.leave_view(place);
         let subscription = self.subscriptions.remove(place as usize);
         if matches!(subscription.stage, Stage::Announced { .. })
             && let Some(slot) = self.slot_mut(key)

@@ -1,16 +1,19 @@
 //! What a SUBSCRIBE asks for, read and checked.
 
+use std::sync::Arc;
+
 use murre_protocol::{
     Code, Position, SharedFilter, TopicFilter,
-    packet::{From, OnSlow, Subscribe, SubscribeOptions},
+    packet::{From, OnSlow, Subscribe, SubscribeOptions, ViewOptions},
 };
+use murre_view::Plan;
 
 use crate::{
     ids::{GroupId, SessionKey},
     limits::Limits,
     log::Lost,
     placement::Placement,
-    session::{AckWindow, Replay, Stage, Subscription},
+    session::{AckWindow, Replay, Stage, Subscription, Viewed},
 };
 
 /// A SUBSCRIBE whose every part is valid and known to this broker.
@@ -27,6 +30,8 @@ pub(super) struct Wish<'a> {
     pub on_slow: Option<OnSlow>,
     /// Whether messages are acknowledged, if it says so.
     pub ack: Option<bool>,
+    /// What is to be done with messages, if it says so.
+    pub view: Option<(ViewOptions<'static>, Arc<Plan>)>,
 }
 
 impl<'a> Wish<'a> {
@@ -40,7 +45,8 @@ impl<'a> Wish<'a> {
         let replay = read_options(&subscribe.options, shared.group.is_some(), broker)?;
         let group = shared.group.as_ref().map(|group| broker.placement.group(group, shared.filter.as_str()));
         let SubscribeOptions { on_slow, ack, .. } = subscribe.options;
-        Ok(Self { sub: subscribe.sub, filter: shared.filter, group, replay, on_slow, ack })
+        let view = read_view(&subscribe.options, group.is_some())?;
+        Ok(Self { sub: subscribe.sub, filter: shared.filter, group, replay, on_slow, ack, view })
     }
 
     /// The subscription that it makes.
@@ -61,9 +67,16 @@ impl<'a> Wish<'a> {
             keeping: None,
             live: 0,
             stage: Stage::Announced { replay: self.replay.clone().unwrap_or(begin), answers: 1 },
+            view: self.viewed(),
             dropped: 0,
             history_end: 0,
         }
+    }
+
+    /// The view that it asks for.
+    pub(super) fn viewed(&self) -> Option<Box<Viewed>> {
+        let (options, plan) = self.view.clone()?;
+        Some(Box::new(Viewed { options, plan, at_work: None, of_snapshot: None }))
     }
 
     /// Whether a subscription can become this in place.
@@ -75,6 +88,9 @@ impl<'a> Wish<'a> {
             let sub = self.sub;
             let why = format!("SUBSCRIBE.filter: subscription {sub} has another filter; UNSUBSCRIBE first");
             return Err(Refusal::invalid(why));
+        }
+        if self.view.is_some() && subscription.ack.is_some() {
+            return Err(Refusal::not_supported(ACK_AND_VIEW));
         }
         if self.ack.is_some_and(|ack| ack != subscription.ack.is_some()) {
             return Err(Refusal::invalid("SUBSCRIBE.options.ack: can't change in place; UNSUBSCRIBE first"));
@@ -121,10 +137,6 @@ fn read_options(
     if let Some(error) = &options.invalid {
         return Err(Refusal::invalid(error.to_string()));
     }
-    if let Some(key) = options.view.as_ref().and_then(|view| view.keys().next()) {
-        let why = format!("SUBSCRIBE.options.{}: this broker has no views yet", key.word());
-        return Err(Refusal::not_supported(why));
-    }
     match &options.from {
         None => Ok(None),
         Some(From::Live) => Ok(Some(Replay::Live)),
@@ -139,6 +151,31 @@ fn read_options(
         Some(From::Since(time)) => Ok(Some(Replay::Since(*time))),
         Some(From::After { positions, epoch }) => after(positions, epoch, broker).map(Some),
     }
+}
+
+const ACK_AND_VIEW: &str =
+    "SUBSCRIBE.options.ack: this broker has no views of acknowledged subscriptions yet";
+
+/// The view that a SUBSCRIBE asks for, compiled; refuses what this broker doesn't have.
+fn read_view(
+    options: &SubscribeOptions<'_>,
+    shared: bool,
+) -> Result<Option<(ViewOptions<'static>, Arc<Plan>)>, Refusal> {
+    let Some(view) = &options.view else { return Ok(None) };
+    if view.expect_ms.is_some() {
+        return Err(Refusal::not_supported(
+            "SUBSCRIBE.options.expect: this broker watches over no silence yet",
+        ));
+    }
+    if shared {
+        let why = "SUBSCRIBE.filter: this broker has no views of shared subscriptions yet";
+        return Err(Refusal::not_supported(why));
+    }
+    if options.ack == Some(true) {
+        return Err(Refusal::not_supported(ACK_AND_VIEW));
+    }
+    let plan = Plan::compile(view).map_err(|why| Refusal::invalid(format!("SUBSCRIBE.options.{why}")))?;
+    Ok(Some(((**view).clone().into_owned(), Arc::new(plan))))
 }
 
 /// Behind positions that the client had from this broker. Those of another epoch say nothing: all that is there

@@ -5,7 +5,11 @@
 
 use std::sync::Arc;
 
-use murre_protocol::{ClientId, Code, Codec, Position, Timestamp, TopicFilter, packet::OnSlow};
+use murre_protocol::{
+    ClientId, Code, Codec, Position, Timestamp, TopicFilter,
+    packet::{OnSlow, ViewOptions},
+};
+use murre_view::{Plan, View};
 
 pub use ack::{AckWindow, Gate, Left, Offer};
 pub use keeping::Keeping;
@@ -122,10 +126,32 @@ pub struct Subscription {
     pub live: u64,
     /// What stands between SUBSCRIBE and live.
     pub stage: Stage,
+    /// What is done with its messages before they are sent.
+    pub view: Option<Box<Viewed>>,
     /// Messages left out and not told yet.
     pub dropped: u64,
     /// The place in the outbox up to which there may be history, which no rule for slow clients leaves out.
     pub history_end: u64,
+}
+
+impl Subscription {
+    /// Whether its messages may be patches, none of which can be left out for the next.
+    pub fn is_patched(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.options.patch)
+    }
+}
+
+/// A subscription's view.
+#[derive(Debug)]
+pub struct Viewed {
+    /// As it was asked for.
+    pub options: ViewOptions<'static>,
+    /// The same, compiled.
+    pub plan: Arc<Plan>,
+    /// The view at work, in the hub's table; none before the subscription begins.
+    pub at_work: Option<u32>,
+    /// The view that the snapshot goes through, where the one at work is shared with others.
+    pub of_snapshot: Option<View>,
 }
 
 /// What stands between SUBSCRIBE and live.

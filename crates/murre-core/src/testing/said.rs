@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use murre_protocol::{
     Code, Codec, Format, Position, Timestamp,
-    packet::{BrokerPacket, Message, MessageOptions, NoticeKind},
+    packet::{BrokerPacket, Message, MessageOptions, NoticeKind, ViewOptions},
 };
 
 use crate::batch::owned_options;
@@ -39,6 +39,8 @@ pub enum Said {
         lost: Option<String>,
         /// On `last`: how many, where a limit made it fewer.
         last: Option<u64>,
+        /// The view in force.
+        view: Option<Box<ViewOptions<'static>>>,
     },
     /// UNSUBSCRIBED.
     Unsubscribed {
@@ -66,6 +68,8 @@ pub enum Said {
         sub: Option<u64>,
         /// How many messages.
         count: u64,
+        /// Why, for people.
+        reason: String,
         /// The code of a refusal.
         code: Option<Code>,
     },
@@ -177,7 +181,8 @@ fn said(packet: BrokerPacket<'_>) -> Said {
             let (recovered, last) = (answer.recovered, answer.last);
             let lost = answer.lost.map(Cow::into_owned);
             let (sub, code, reason) = (answer.sub, answer.code, own(answer.reason));
-            Said::Subscribed { sub, code, reason, recovered, lost, last }
+            let view = answer.view.map(|view| Box::new(view.into_owned()));
+            Said::Subscribed { sub, code, reason, recovered, lost, last, view }
         }
         BrokerPacket::Unsubscribed { sub, code } => Said::Unsubscribed { sub, code },
         BrokerPacket::Message { sub, message } => Said::Message(Delivery::of(sub, message)),
@@ -190,6 +195,7 @@ fn said(packet: BrokerPacket<'_>) -> Said {
             kind: notice.kind,
             sub: notice.sub,
             count: notice.count.unwrap_or_default(),
+            reason: notice.reason.into_owned(),
             code: notice.code,
         },
         BrokerPacket::Disconnect(end) => {

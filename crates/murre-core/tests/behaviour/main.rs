@@ -24,4 +24,5 @@ mod shutdown;
 mod slow_clients;
 mod snapshots;
 mod takeover;
+mod views;
 mod wills;

@@ -238,6 +238,12 @@ pub struct Limits {
     /// Messages of each topic that a subscription gets at most of `from: {"last": n}`; at least 1.
     #[serde(deserialize_with = "human::count")]
     pub history_last_max: usize,
+    /// Topics that one view of a subscription remembers; at least 1.
+    #[serde(deserialize_with = "human::count")]
+    pub view_topics_max: usize,
+    /// Bytes of payloads that one view keeps; at least 64 KiB.
+    #[serde(with = "human::size")]
+    pub view_bytes_max: usize,
     /// Clients whose sequence numbers are known, in all; at least 1.
     #[serde(deserialize_with = "human::count")]
     pub sequences_max: usize,
@@ -273,6 +279,8 @@ impl Default for Limits {
             filters_max: 1_000_000,
             publish_inflight_max: MIB,
             history_last_max: 1_000_000,
+            view_topics_max: 10_000,
+            view_bytes_max: 16 * MIB,
             sequences_max: 1_000_000,
             accepts_per_turn: 16,
             session_expiry_max: Duration::from_secs(7 * 24 * 3600),

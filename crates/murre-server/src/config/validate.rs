@@ -184,12 +184,14 @@ impl Check<'_> {
         self.within("limits.outbox_max", limits.outbox_max, 64 * KIB..=GIB, show_size)?;
         self.within("limits.ack_queue_bytes_max", limits.ack_queue_bytes_max, 64 * KIB..=GIB, show_size)?;
         self.within("limits.publish_inflight_max", limits.publish_inflight_max, 64 * KIB..=GIB, show_size)?;
+        self.within("limits.view_bytes_max", limits.view_bytes_max, 64 * KIB..=GIB, show_size)?;
         self.within("limits.kept_bytes_max", limits.kept_bytes_max, MIB..=1024 * GIB, show_size)?;
         self.at_least_one("limits.subscriptions_max", limits.subscriptions_max)?;
         self.at_least_one("limits.sessions_max", limits.sessions_max)?;
         self.at_least_one("limits.topics_max", limits.topics_max)?;
         self.at_least_one("limits.inflight_max", limits.inflight_max)?;
         self.at_least_one("limits.history_last_max", limits.history_last_max)?;
+        self.at_least_one("limits.view_topics_max", limits.view_topics_max)?;
         self.at_least_one("limits.sequences_max", limits.sequences_max)?;
         self.at_least_one("limits.sessions_kept_max", limits.sessions_kept_max)?;
         self.within("limits.session_bytes_max", limits.session_bytes_max, 64 * KIB..=1024 * GIB, show_size)?;

@@ -4,7 +4,7 @@ use murre_protocol::{
     Format,
     packet::{Deadband, Figure, LeastChange, OnError, ViewOptions, Window, WindowTime},
 };
-use murre_view::{Plan, Unusable};
+use murre_view::{Limits, Plan, Unusable};
 
 use crate::driver::{Driver, message};
 
@@ -84,7 +84,7 @@ fn topics_past_the_number_that_is_remembered_are_left_out_and_counted() {
     driver.run_until(5_000);
     let topics: Vec<_> = driver.sent.iter().map(|sent| &*sent.topic).collect();
     assert_eq!(topics, ["a", "b", "a"]);
-    assert_eq!(driver.troubles().unwrap().past_topics_max, 2);
+    assert_eq!(driver.troubles().unwrap().past_limits, 2);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_message_that_a_view_lets_through_keeps_its_options() {
     let options = murre_protocol::packet::MessageOptions { reply_to: Some("r".into()), ..Default::default() };
     let mut replies = Vec::new();
     let plan = Plan::compile(&ViewOptions { max_rate: Some(1.0), ..Default::default() }).unwrap();
-    let mut view = murre_view::View::new(plan.into(), 10);
+    let mut view = murre_view::View::new(plan.into(), Limits { topics_max: 10, bytes_max: 1000 });
     for offset in 1..=2 {
         let message = message(offset, "t", Format::Json, b"1".to_vec(), offset);
         let message = crate::driver::with_options(message, options.clone());
@@ -152,4 +152,21 @@ fn an_option_that_can_t_be_done_is_named_with_the_reason() {
         Plan::compile(&selecting(ViewOptions { deadband: deadband("a.b.c", 1.0), ..Default::default() }))
             .is_ok()
     );
+}
+
+#[test]
+fn what_waits_takes_no_more_bytes_than_it_may() {
+    let options = ViewOptions { max_rate: Some(1.0), ..Default::default() };
+    let limits = Limits { topics_max: 10, bytes_max: 10 };
+    let mut view = murre_view::View::new(Plan::compile(&options).unwrap().into(), limits);
+    let mut sent = Vec::new();
+    for (offset, topic) in (1..).zip(["a", "b", "a", "b", "a"]) {
+        let message = message(offset, topic, Format::Json, b"123456".to_vec(), offset);
+        view.offer(&message, &mut |message| sent.push(message.topic.to_string()));
+    }
+    assert_eq!(view.take_troubles().unwrap().past_limits, 1);
+    while let Some(due) = view.next_due() {
+        view.due(due, &mut |message| sent.push(message.topic.to_string()));
+    }
+    assert_eq!(sent, ["a", "b", "a"]);
 }

@@ -6,7 +6,7 @@ use murre_protocol::{
     Format, Position, Timestamp,
     packet::{Message, MessageOptions, ViewOptions},
 };
-use murre_view::{Plan, Troubles, View};
+use murre_view::{Limits, Plan, Troubles, View};
 use serde_json::Value;
 
 /// What a view sent.
@@ -41,7 +41,8 @@ impl Driver {
     }
 
     pub(crate) fn with_topics_max(options: &ViewOptions<'_>, topics_max: usize) -> Self {
-        let view = View::new(Arc::new(Plan::compile(options).unwrap()), topics_max);
+        let view =
+            View::new(Arc::new(Plan::compile(options).unwrap()), Limits { topics_max, bytes_max: 1 << 20 });
         Self { view, now_ms: 0, offset: 0, sent: Vec::new() }
     }
 

@@ -1,0 +1,396 @@
+//! Subscriptions with a view: what a view lets through, sent to all who share it.
+//!
+//! Subscriptions of equal filter and view share one at work: a reading is evaluated and its message written once,
+//! and copied to each. A snapshot of last values goes through a view that lasts as long as the snapshot. Two kinds
+//! have a view of their own: one that begins with history, since what its windows and rates remember comes from that
+//! history, and one that gets patches, since they are made against what that subscription was sent.
+//! Subscriptions without a view are never looked at here.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use hashbrown::HashMap;
+use murre_protocol::{
+    Codec, Position, Timestamp,
+    packet::{
+        BrokerPacket, ClientPacket, Message, Notice, NoticeKind, Subscribe, SubscribeOptions, ViewOptions,
+    },
+};
+use murre_view::{Limits, Troubles, View};
+use slab::Slab;
+
+use super::{Hub, run::Run, wake};
+use crate::{
+    batch::{MessageBatch, MessageEntry},
+    engine::Outputs,
+    ids::WorkerId,
+    now::{Now, Tick},
+    session::{Stage, Viewed},
+};
+
+/// How often a subscription is told of readings that its view could not use.
+const NOTICE_EVERY: Duration = Duration::from_secs(60);
+
+/// The views at work in a hub.
+pub(super) struct Views {
+    at_work: Slab<AtWork>,
+    /// Those that can be shared, by filter and options.
+    shared: HashMap<Box<[u8]>, u32>,
+    /// When they have something to do.
+    dues: BTreeSet<(Timestamp, u32)>,
+    /// What one let through, on its way to its members.
+    sending: MessageBatch,
+}
+
+/// A view at work for some subscriptions.
+struct AtWork {
+    view: View,
+    /// The places of the subscriptions.
+    members: Vec<u32>,
+    /// By what others find it; none where it is one subscription's own.
+    key: Option<Box<[u8]>>,
+    /// Whether a snapshot or history still goes through it, whose time is not now.
+    catching_up: bool,
+    due: Option<Timestamp>,
+    /// When its members may be told again of what it could not do.
+    notice_from: Tick,
+}
+
+impl Views {
+    /// None.
+    pub(super) fn new(worker: WorkerId) -> Self {
+        Self {
+            at_work: Slab::new(),
+            shared: HashMap::new(),
+            dues: BTreeSet::new(),
+            sending: MessageBatch::new(worker),
+        }
+    }
+
+    /// How many are at work.
+    pub(super) fn len(&self) -> usize {
+        self.at_work.len()
+    }
+
+    fn get(&mut self, view: u32) -> Option<&mut AtWork> {
+        self.at_work.get_mut(view as usize)
+    }
+
+    /// Notes when a view has something to do next.
+    fn settle(&mut self, view: u32) {
+        let Some(at_work) = self.at_work.get_mut(view as usize) else { return };
+        let due = at_work.view.next_due().filter(|_| !at_work.catching_up);
+        if due != at_work.due {
+            at_work.due.map(|before| self.dues.remove(&(before, view)));
+            due.map(|due| self.dues.insert((due, view)));
+            at_work.due = due;
+        }
+    }
+}
+
+/// What equal subscriptions have in common, as bytes.
+fn key(filter: &str, options: &ViewOptions<'static>) -> Box<[u8]> {
+    let options = SubscribeOptions { view: Some(Box::new(options.clone())), ..Default::default() };
+    let subscribe = Subscribe { sub: 0, filter: filter.into(), options };
+    let mut bytes = Vec::new();
+    Codec::MessagePack.write_client(&ClientPacket::Subscribe(Box::new(subscribe)), &mut bytes);
+    bytes.into()
+}
+
+impl Hub {
+    /// A subscription begins: its view, if it has one, is put to work.
+    pub(super) fn begin_view(&mut self, place: u32, in_history: bool) {
+        self.leave_view(place);
+        let limits =
+            Limits { topics_max: self.limits.view_topics_max, bytes_max: self.limits.view_bytes_max };
+        let Self { views, subscriptions, .. } = self;
+        let Some(subscription) = subscriptions.get_mut(place as usize) else { return };
+        let Some(viewed) = &mut subscription.view else { return };
+        let is_own = in_history || viewed.options.patch;
+        let key = (!is_own).then(|| key(subscription.filter.as_str(), &viewed.options));
+        let known = key.as_ref().and_then(|key| views.shared.get(key)).copied();
+        let at_work = known.unwrap_or_else(|| {
+            let view = View::new(viewed.plan.clone(), limits);
+            let at_work = AtWork {
+                view,
+                members: Vec::new(),
+                key: key.clone(),
+                catching_up: is_own,
+                due: None,
+                notice_from: Tick::default(),
+            };
+            let made = views.at_work.insert(at_work) as u32;
+            key.map(|key| views.shared.insert(key, made));
+            made
+        });
+        if let Some(shared) = views.get(at_work) {
+            shared.members.push(place);
+        }
+        viewed.at_work = Some(at_work);
+        viewed.of_snapshot = (!is_own).then(|| View::new(viewed.plan.clone(), limits));
+        self.routes.void();
+    }
+
+    /// A subscription has its view no longer.
+    pub(super) fn leave_view(&mut self, place: u32) {
+        let viewed = self.subscriptions.get_mut(place as usize).and_then(|s| s.view.as_mut());
+        let Some(view) = viewed.and_then(|viewed| viewed.at_work.take()) else { return };
+        self.routes.void();
+        let Some(at_work) = self.views.get(view) else { return };
+        at_work.members.retain(|member| *member != place);
+        if at_work.members.is_empty() {
+            let due = at_work.due;
+            due.map(|due| self.views.dues.remove(&(due, view)));
+            let at_work = self.views.at_work.remove(view as usize);
+            at_work.key.map(|key| self.views.shared.remove(&key));
+        }
+    }
+
+    /// A subscription gets another view in place. What the old one held back is sent first.
+    pub(super) fn change_view(&mut self, place: u32, viewed: Box<Viewed>, out: &mut Outputs) {
+        let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
+        let in_history =
+            matches!(&subscription.stage, Stage::CatchingUp(catch_up) if catch_up.replay.is_history());
+        let before = subscription.view.as_ref().and_then(|view| view.at_work);
+        if let Some(at_work) = before.and_then(|view| self.views.get(view)) {
+            let mut waiting = MessageBatch::new(self.worker);
+            at_work.view.send_waiting(&mut |message| {
+                waiting.push(0, 0, message.clone());
+            });
+            self.send_to(&[place], &waiting, out);
+        }
+        self.leave_view(place);
+        if let Some(subscription) = self.subscriptions.get_mut(place as usize) {
+            subscription.view = Some(viewed);
+        }
+        self.begin_view(place, in_history);
+    }
+
+    /// Offers a run of messages to the views that want them.
+    pub(super) fn deliver_views(&mut self, run: &Run<'_>, out: &mut Outputs) {
+        let mut wanted = std::mem::take(&mut self.viewing);
+        for message in (0..run.entries().len()).filter_map(|at| run.message(at)) {
+            for view in &wanted {
+                self.offer(*view, &message, out);
+            }
+        }
+        wanted.clear();
+        self.viewing = wanted;
+    }
+
+    /// Offers a message to a view, and sends what it lets through.
+    fn offer(&mut self, view: u32, message: &Message<'_>, out: &mut Outputs) {
+        let from = 1 << (message.position.shard() & 63);
+        let Self { views, subscriptions, .. } = self;
+        let Some(at_work) = views.get(view) else { return };
+        let is_live = |place: &u32| subscriptions.get(*place as usize).is_some_and(|s| s.live & from != 0);
+        if at_work.key.is_none() && !at_work.members.iter().any(is_live) {
+            // what goes through it of this shard is still of some time ago, and comes to this
+            return;
+        }
+        self.counters.view_readings.add(1);
+        self.work(view, out, |at_work, send| at_work.view.offer(message, send));
+    }
+
+    /// Lets a view do something, and sends what it lets through to its members.
+    fn work(
+        &mut self,
+        view: u32,
+        out: &mut Outputs,
+        act: impl FnOnce(&mut AtWork, &mut dyn FnMut(&Message<'_>)),
+    ) {
+        let mut sending = std::mem::replace(&mut self.views.sending, MessageBatch::new(self.worker));
+        let Some(at_work) = self.views.get(view) else { return };
+        act(at_work, &mut |message| {
+            sending.push(0, 0, message.clone());
+        });
+        if !sending.is_empty() {
+            let members = std::mem::take(&mut at_work.members);
+            self.send_to(&members, &sending, out);
+            if let Some(at_work) = self.views.get(view) {
+                at_work.members = members;
+            }
+        }
+        sending.clear();
+        self.views.sending = sending;
+        self.views.settle(view);
+        self.tell_troubles(view, out);
+    }
+
+    /// Sends messages of a view to those of its members that are live where the messages come from.
+    fn send_to(&mut self, members: &[u32], sending: &MessageBatch, out: &mut Outputs) {
+        for entry in sending.entries() {
+            let from = 1 << (entry.position.shard() & 63);
+            let mut run = Run::single(sending, entry);
+            let mut sent = 0;
+            for place in members {
+                let live = self.subscriptions.get(*place as usize).is_some_and(|s| s.live & from != 0);
+                if live && self.deliver_to(*place, &mut run, 0, out) {
+                    sent += 1;
+                }
+            }
+            let bytes = sent * sending.tail(entry).len();
+            self.counters.delivered.add(sent as u64);
+            self.counters.delivered_bytes.add(bytes as u64);
+            self.fresh_bytes += bytes;
+        }
+    }
+
+    /// Sends what comes of a slice through a subscription's view; says how many messages that were.
+    pub(super) fn view_slice(
+        &mut self,
+        place: u32,
+        values: &MessageBatch,
+        replayed: impl Fn(&MessageEntry) -> bool,
+        out: &mut Outputs,
+    ) -> u64 {
+        let mut sent = 0;
+        let mut sending = MessageBatch::new(self.worker);
+        for entry in values.entries() {
+            sending.clear();
+            self.counters.view_readings.add(1);
+            self.offer_of_slice(place, &values.message(entry), &mut sending);
+            sent += self.send_slice(place, &sending, replayed(entry), out);
+        }
+        self.counters.delivered.add(sent);
+        sent
+    }
+
+    /// Offers a message of a subscription's snapshot or history to the view that it goes through.
+    fn offer_of_slice(&mut self, place: u32, message: &Message<'_>, sending: &mut MessageBatch) {
+        let Self { subscriptions, views, .. } = self;
+        let viewed = subscriptions.get_mut(place as usize).and_then(|s| s.view.as_mut());
+        let Some(viewed) = viewed else { return };
+        let Some(at_work) = viewed.at_work.and_then(|view| views.get(view)) else { return };
+        match &mut viewed.of_snapshot {
+            None => at_work.view.offer(message, &mut |message| {
+                sending.push(0, 0, message.clone());
+            }),
+            // positions must not fall when those of the shared one follow
+            Some(view) => view.offer(message, &mut |message| {
+                let position = at_work.view.cap(message.position);
+                sending.push(0, 0, Message { position, ..message.clone() });
+            }),
+        }
+    }
+
+    /// Sends messages of a snapshot or history to its subscription; says how many went.
+    fn send_slice(&mut self, place: u32, sending: &MessageBatch, replayed: bool, out: &mut Outputs) -> u64 {
+        let mut sent = 0;
+        for entry in sending.entries() {
+            let mut run = Run::single(sending, entry);
+            if !replayed {
+                sent += u64::from(self.deliver_to(place, &mut run, 0, out));
+                continue;
+            }
+            let Some(subscription) = self.subscriptions.get(place as usize) else { return sent };
+            let sub = subscription.sub;
+            let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return sent };
+            let (tail, has_options) = run.tail(0, slot.outbox.codec());
+            slot.outbox.message(&mut self.pool, sub, has_options, tail);
+            wake(slot, out);
+            sent += 1;
+        }
+        sent
+    }
+
+    /// The snapshot or history is through: what its view held back until now is sent, and the positions are those
+    /// up to which nothing is held back. Says how many messages that were.
+    pub(super) fn end_view_of_snapshot(
+        &mut self,
+        place: u32,
+        positions: &mut [Position],
+        out: &mut Outputs,
+    ) -> u64 {
+        let (now, mut sending) = (self.now.wall, MessageBatch::new(self.worker));
+        let Self { subscriptions, views, .. } = self;
+        let viewed = subscriptions.get_mut(place as usize).and_then(|s| s.view.as_mut());
+        let Some(viewed) = viewed else { return 0 };
+        let of_snapshot = viewed.of_snapshot.take();
+        let Some(view) = viewed.at_work else { return 0 };
+        let Some(at_work) = views.get(view) else { return 0 };
+        match of_snapshot {
+            Some(of_snapshot) => of_snapshot.send_waiting(&mut |message| {
+                let position = at_work.view.cap(message.position);
+                sending.push(0, 0, Message { position, ..message.clone() });
+            }),
+            None => {
+                at_work.catching_up = false;
+                at_work.view.due(now, &mut |message| {
+                    sending.push(0, 0, message.clone());
+                });
+            }
+        }
+        for position in positions {
+            *position = at_work.view.cap(*position);
+        }
+        views.settle(view);
+        let sent = self.send_slice(place, &sending, true, out);
+        self.counters.delivered.add(sent);
+        sent
+    }
+
+    /// A subscription lost messages: what comes next can be no patch to them.
+    pub(super) fn lost_messages(&mut self, place: u32) {
+        let viewed = self.subscriptions.get(place as usize).and_then(|s| s.view.as_ref());
+        let Some(viewed) = viewed.filter(|viewed| viewed.options.patch) else { return };
+        if let Some(at_work) = viewed.at_work.and_then(|view| self.views.get(view)) {
+            at_work.view.send_whole();
+        }
+    }
+
+    /// When a view has something to do, by the steady clock.
+    pub(super) fn views_due(&self) -> Option<Tick> {
+        let (due, _) = self.views.dues.first()?;
+        let wait = due.millis().saturating_sub(self.now.wall.millis());
+        Some(self.now.tick + Duration::from_millis(wait))
+    }
+
+    /// Sends what views held back until now.
+    pub(super) fn tick_views(&mut self, now: Now, out: &mut Outputs) {
+        while let Some(&(due, view)) = self.views.dues.first()
+            && due <= now.wall
+        {
+            self.work(view, out, |at_work, send| at_work.view.due(now.wall, send));
+        }
+        self.end_slow(now, out);
+    }
+
+    /// Tells a view's members what it could not do, now and then.
+    fn tell_troubles(&mut self, view: u32, out: &mut Outputs) {
+        let now = self.now.tick;
+        let Some(at_work) = self.views.get(view).filter(|at_work| at_work.notice_from <= now) else { return };
+        let Some(troubles) = at_work.view.take_troubles() else { return };
+        at_work.notice_from = now + NOTICE_EVERY;
+        let members = at_work.members.clone();
+        self.counters.view_unusable.add(troubles.unusable);
+        self.counters.view_past_limits.add(troubles.past_limits);
+        for (kind, count, reason) in self.notices(&troubles) {
+            for place in &members {
+                let Some(key) = self.session_of(*place) else { continue };
+                let sub = self.subscriptions.get(*place as usize).map(|subscription| subscription.sub);
+                let (count, topics, reason) = (Some(count), Vec::new(), reason.as_str().into());
+                let notice = Notice { kind, sub, count, topics, reason, code: None };
+                self.send(key, &BrokerPacket::Notice(Box::new(notice)), out);
+            }
+        }
+    }
+
+    fn notices(&self, troubles: &Troubles) -> Vec<(NoticeKind, u64, String)> {
+        let mut notices = Vec::new();
+        if troubles.left_out > 0
+            && let Some((topic, why)) = &troubles.first
+        {
+            let reason = format!("the view left out readings that it can't use; the first on {topic}: {why}");
+            notices.push((NoticeKind::Degraded, troubles.left_out, reason));
+        }
+        if troubles.past_limits > 0 {
+            let (topics, bytes) = (self.limits.view_topics_max, self.limits.view_bytes_max);
+            let reason = format!(
+                "the view left out readings since it holds as much as it may: limits.view_topics_max is {topics}, \
+                 limits.view_bytes_max {bytes}"
+            );
+            notices.push((NoticeKind::Limited, troubles.past_limits, reason));
+        }
+        notices
+    }
+}
