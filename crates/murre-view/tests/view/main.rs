@@ -5,6 +5,7 @@
 mod composition;
 mod conditions;
 mod deadbands;
+mod document;
 mod driver;
 mod hostile;
 mod patches;
