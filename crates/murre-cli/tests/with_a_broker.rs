@@ -135,6 +135,26 @@ async fn a_listener_goes_on_where_it_was_when_the_broker_was_killed() {
 }
 
 #[test]
+fn a_listener_sees_what_its_view_lets_through() {
+    let broker = broker_with_numbers(10);
+    let seen = |view: &[&str], count| {
+        broker.objects(&[&["sub", "n", "--json", "--from-beginning", "--count", count], view].concat())
+    };
+    assert_eq!(payloads(&seen(&["--where", "payload % 2 == 0"], "4")), [2, 4, 6, 8]);
+    assert_eq!(payloads(&seen(&["--deadband", "=3"], "3")), [1, 4, 7]);
+    let window = &seen(&["--window", "1s::max,count"], "1")[0]["payload"];
+    assert!(window["value"]["max"].as_f64().unwrap() <= 10.0 && window["count"].as_u64().unwrap() <= 10);
+}
+
+#[test]
+fn a_condition_that_can_t_be_read_is_refused_with_its_place() {
+    let broker = Broker::start(&["serve"]);
+    let output = broker.run(&["sub", "n", "--where", "payload >"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("SUBSCRIBE.options.where: line 1, column 10"), "{told}");
+}
+
+#[test]
 fn an_empty_retained_payload_deletes_the_value() {
     let broker = Broker::start(&["serve"]);
     broker.lines(&["pub", "a/state", "--retain", "\"on\""]);

@@ -102,6 +102,7 @@ mod subscription_state;
 mod subscriptions;
 mod task;
 mod tls;
+mod view;
 mod will;
 
 #[cfg(test)]
@@ -129,7 +130,7 @@ pub use event::{Event, Events};
 pub use message::Message;
 pub use murre_protocol::{
     Code, Format, Position, Timestamp,
-    packet::{NoticeKind, OnSlow},
+    packet::{Figure, NoticeKind, OnError, OnSlow},
 };
 pub use pace::{Beat, Pace};
 pub use presence::{Presence, PresenceState, PresenceStream};
@@ -139,4 +140,5 @@ pub use resume::{Lost, Recovery, ResumePoint};
 pub use spool::{Spool, SpoolError, SpoolFull, SpoolStatus, SpoolSync};
 pub use subscribe::{Acknowledge, From, SubscribeBuilder};
 pub use subscription::{Subscription, SubscriptionEvent};
+pub use view::{Deadband, Window};
 pub use will::Will;

@@ -4,7 +4,7 @@ use std::{fmt, future::IntoFuture, sync::Arc};
 
 use murre_protocol::{
     Position, SharedFilter, Timestamp,
-    packet::{self, OnSlow, SubscribeOptions},
+    packet::{self, OnSlow, SubscribeOptions, ViewOptions},
 };
 use tokio::sync::oneshot;
 
@@ -141,6 +141,11 @@ impl SubscribeBuilder {
     pub fn on_slow(mut self, rule: OnSlow) -> Self {
         self.options.on_slow = Some(rule);
         self
+    }
+
+    /// The view that it asks for.
+    pub(crate) fn view(&mut self) -> &mut ViewOptions<'static> {
+        self.options.view.get_or_insert_default()
     }
 
     /// How many messages the local queue holds (at least 1; 16,384 where it isn't said, and 64 MiB in any case). The

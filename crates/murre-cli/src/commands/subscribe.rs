@@ -16,9 +16,11 @@ use crate::{
 
 mod listener;
 mod start;
+mod view;
 
 use listener::Listener;
 use start::Start;
+use view::View;
 
 /// Flags of `murre sub`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +33,8 @@ Examples:
   murre sub 'site/#' --since 10m                    what came in the last ten minutes first
   murre sub 'site/#' --since 2026-01-31T06:00:00Z
   murre sub 'alarm/#' --live                        without the values that were there before
+  murre sub 'plant/#' --max-rate 2 --where 'payload.celsius > 30.0'
+  murre sub 'plant/+/temp' --window 60s:celsius:mean,max --since 1h
   murre sub '$share/workers/job/#'                  with others of the group, each message to one
 
 Each line has the time at the broker, the topic and the payload; a * marks the last value of a topic, from before \
@@ -55,6 +59,8 @@ pub(crate) struct Args {
     broker: BrokerFlags,
     #[command(flatten)]
     start: Start,
+    #[command(flatten)]
+    view: View,
 }
 
 /// Prints messages until enough came, time is over, or Ctrl-C.
@@ -83,7 +89,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 async fn listen(args: &Args, listener: &mut Listener, printer: &mut Printer) -> Result<(), Failure> {
     for filter in &args.filters {
         let from = args.start.of(filter, jiff::Timestamp::now());
-        listener.add(&args.broker, filter, from).await?;
+        listener.add(&args.broker, (filter, from), &args.view).await?;
     }
     loop {
         let message = listener.next().await?;

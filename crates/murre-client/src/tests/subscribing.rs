@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use murre_protocol::{
     Code,
@@ -5,7 +7,8 @@ use murre_protocol::{
 };
 
 use crate::{
-    Client, Event, From, OnSlow, PresenceState, SubscribeError, Subscription, Timestamp,
+    Client, Deadband, Event, Figure, From, OnError, OnSlow, PresenceState, SubscribeError, Subscription,
+    Timestamp, Window,
     testing::{Broker, Peer, message, settle},
 };
 
@@ -56,6 +59,38 @@ async fn fewer_messages_of_the_past_than_asked_for_are_told() {
     let (subscription, asked) = tokio::join!(subscribe, peer.answer(granted));
     assert_eq!(asked.options.from, Some(packet::From::LastN(50)));
     assert_eq!(subscription.unwrap().last_granted(), Some(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_view_is_asked_for_as_it_was_built() {
+    let mut broker = Broker::new();
+    let (client, mut peer) = broker.connected().await;
+    let minute =
+        Window::new(Duration::from_secs(60), ["c"], [Figure::Mean]).step(Duration::from_secs(10)).by_source();
+    let deadband = Deadband::absolute("c", 0.5).silence_max(Duration::from_secs(30));
+    let subscribe =
+        client.subscribe("a").max_rate(2.0).where_("payload.c > 1").select(["c"]).deadband(deadband);
+    let subscribe = subscribe.window(minute).on_error(OnError::Pass).into_future();
+    let (subscription, asked) = tokio::join!(subscribe, peer.answer(packet::Subscribed::default()));
+    assert!(subscription.is_ok());
+    let least = packet::LeastChange::Absolute(0.5);
+    let expected = packet::ViewOptions {
+        max_rate: Some(2.0),
+        condition: Some("payload.c > 1".into()),
+        select: vec!["c".into()],
+        deadband: Some(packet::Deadband { path: "c".into(), least, silence_max_ms: Some(30_000) }),
+        window: Some(packet::Window {
+            length_ms: 60_000,
+            step_ms: 10_000,
+            of: vec!["c".into()],
+            give: vec![Figure::Mean],
+            by: packet::WindowTime::Source,
+            empty: false,
+        }),
+        on_error: Some(OnError::Pass),
+        ..Default::default()
+    };
+    assert_eq!(asked.options.view.as_deref(), Some(&expected));
 }
 
 #[tokio::test(start_paused = true)]

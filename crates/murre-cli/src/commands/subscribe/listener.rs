@@ -8,7 +8,7 @@ use std::{
 use futures_util::{Stream, StreamExt, stream::SelectAll};
 use murre_client::{Client, Event, Events, From, Message, Subscription, SubscriptionEvent};
 
-use super::start::is_shared;
+use super::{start::is_shared, view::View};
 use crate::{broker::BrokerFlags, failure::Failure};
 
 /// Each subscription has a connection of its own: where output is slow, reading pauses, and the broker decides by
@@ -31,12 +31,12 @@ impl Listener {
     pub(super) async fn add(
         &mut self,
         broker: &BrokerFlags,
-        filter: &str,
-        from: From,
+        (filter, from): (&str, From),
+        view: &View,
     ) -> Result<(), Failure> {
         let client = broker.connect().await?;
         let events = client.events();
-        let asked = client.subscribe(filter).from(from.clone()).backpressure();
+        let asked = view.ask(client.subscribe(filter).from(from.clone()).backpressure());
         // A shared subscription has no place in the past to go on from.
         let subscription = if is_shared(filter) { asked.await? } else { asked.resume().await? };
         if let (From::LastN(asked), Some(granted)) = (from, subscription.last_granted()) {
