@@ -16,6 +16,7 @@
 //! | [`window`] | `window`: figures over spans of time |
 //! | [`rate`] | `max_rate`: the newest of what comes too fast |
 //! | [`patch`] | `patch`: only what changed |
+//! | [`fresh`] | `expect`: topics that fall silent |
 //! | [`owed`] | the position up to which a subscription is owed nothing |
 //! | [`trouble`] | what a view could not do |
 
@@ -23,6 +24,7 @@
 
 pub mod condition;
 pub mod deadband;
+pub mod fresh;
 pub mod owed;
 pub mod patch;
 pub mod path;

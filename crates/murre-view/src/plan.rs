@@ -3,7 +3,8 @@
 use murre_protocol::packet::{OnError, ViewOptions};
 
 use crate::{
-    condition::Condition, deadband::Deadband, path::Path, rate::Rate, select::Selection, window::Window,
+    condition::Condition, deadband::Deadband, fresh::Fresh, path::Path, rate::Rate, select::Selection,
+    window::Window,
 };
 
 /// A view, compiled. It has no state, so that all who ask for the same can share it.
@@ -15,6 +16,7 @@ pub struct Plan {
     pub(crate) window: Option<Window>,
     pub(crate) rate: Option<Rate>,
     pub(crate) patch: bool,
+    pub(crate) fresh: Option<Fresh>,
     pub(crate) on_error: OnError,
 }
 
@@ -50,6 +52,7 @@ impl Plan {
             window: window.map_err(|why| error("window.of", why))?,
             rate: options.max_rate.map(Rate::new),
             patch: options.patch,
+            fresh: options.expect_ms.map(Fresh::new),
             on_error: options.on_error.unwrap_or_default(),
         };
         check_selected(options)?;
@@ -58,7 +61,11 @@ impl Plan {
 
     /// Whether something is remembered of each topic.
     pub fn has_state(&self) -> bool {
-        self.deadband.is_some() || self.window.is_some() || self.rate.is_some() || self.patch
+        self.deadband.is_some()
+            || self.window.is_some()
+            || self.rate.is_some()
+            || self.patch
+            || self.fresh.is_some()
     }
 }
 

@@ -21,6 +21,7 @@ use slab::Slab;
 use crate::{
     condition::Subject,
     deadband::LastSent,
+    fresh::{self, Fresh, Heard},
     owed::Owed,
     patch,
     plan::Plan,
@@ -66,6 +67,7 @@ struct Topic {
     last_sent: Option<LastSent>,
     windows: TopicWindows,
     paced: Paced<Held>,
+    heard: Heard,
     /// The payload that receivers have, where they get patches.
     whole: Option<(Format, Vec<u8>)>,
     due_ms: Option<u64>,
@@ -116,6 +118,9 @@ impl View {
             return self.pass_deletion(message, send);
         }
         let plan = Arc::clone(&self.plan);
+        if let Some(fresh) = plan.fresh {
+            self.hear(&plan, fresh, message, send);
+        }
         if !self.meets(&plan, message) {
             return;
         }
@@ -146,6 +151,10 @@ impl View {
                 work.close_windows(&plan, window, ended_ms, send);
             }
             work.release(&plan, now_ms, send);
+            let stale = plan.fresh.and_then(|fresh| fresh.falls_stale(&mut work.topic.heard, now_ms));
+            if let Some(last_ms) = stale {
+                tell_fresh(&work.topic.name, (true, last_ms), now, send);
+            }
             work.settle(&plan);
         }
     }
@@ -189,6 +198,16 @@ impl View {
     /// How many topics it remembers.
     pub fn topics(&self) -> usize {
         self.topics.len()
+    }
+
+    /// Notes that a topic was heard, whatever the other parts make of it.
+    fn hear(&mut self, plan: &Plan, fresh: Fresh, message: &Message<'_>, send: Send<'_>) {
+        let Some(mut work) = self.place(message).and_then(|place| self.topic(place)) else { return };
+        let time_ms = message.time.millis();
+        if fresh.hear(&mut work.topic.heard, time_ms) {
+            tell_fresh(&message.topic, (false, time_ms), message.time, send);
+        }
+        work.settle(plan);
     }
 
     /// Whether a reading meets the condition.
@@ -256,6 +275,7 @@ impl View {
             last_sent: None,
             windows: TopicWindows::default(),
             paced: Paced::default(),
+            heard: Heard::default(),
             whole: None,
             due_ms: None,
             oldest: None,
@@ -443,7 +463,8 @@ impl Work<'_> {
     fn settle(&mut self, plan: &Plan) {
         self.note_owed();
         let window = plan.window.as_ref().and_then(|window| self.topic.windows.due_ms(window));
-        let due_ms = [window, self.topic.paced.due_ms()].into_iter().flatten().min();
+        let silent = plan.fresh.and_then(|fresh| fresh.due_ms(&self.topic.heard));
+        let due_ms = [window, self.topic.paced.due_ms(), silent].into_iter().flatten().min();
         if due_ms != self.topic.due_ms {
             self.topic.due_ms.map(|before| self.dues.remove(&(before, self.place)));
             due_ms.map(|due_ms| self.dues.insert((due_ms, self.place)));
@@ -457,6 +478,19 @@ impl Work<'_> {
         self.owed.change(self.topic.shard, self.topic.oldest, oldest);
         self.topic.oldest = oldest;
     }
+}
+
+/// Tells that a topic fell silent, or returned.
+fn tell_fresh(topic: &str, (is_stale, last_ms): (bool, u64), time: Timestamp, send: Send<'_>) {
+    let Some(topic) = fresh::topic_of(topic) else { return };
+    send(&Message {
+        topic: Cow::Owned(topic),
+        format: Format::Json,
+        payload: Cow::Owned(fresh::payload(is_stale, last_ms).into_bytes()),
+        time,
+        position: Position::NONE,
+        options: None,
+    });
 }
 
 fn emit(topic: &str, position: Position, passing: &Passing<'_>, patch: bool, send: Send<'_>) {

@@ -1,9 +1,10 @@
 //! Subscriptions with a view: what a view lets through, sent to all who share it.
 //!
 //! Subscriptions of equal filter and view share one at work: a reading is evaluated and its message written once,
-//! and copied to each. A snapshot of last values goes through a view that lasts as long as the snapshot. Two kinds
-//! have a view of their own: one that begins with history, since what its windows and rates remember comes from that
-//! history, and one that gets patches, since they are made against what that subscription was sent.
+//! and copied to each. A snapshot of last values goes through a view that lasts as long as the snapshot. Some have a
+//! view of their own: one that begins with history, since what its windows and rates remember comes from that history;
+//! one that gets patches, since they are made against what that subscription was sent; and one that watches over
+//! silence, since it begins with the topics of its snapshot.
 //! Subscriptions without a view are never looked at here.
 
 use std::{collections::BTreeSet, time::Duration};
@@ -105,7 +106,7 @@ impl Hub {
         let Self { views, subscriptions, .. } = self;
         let Some(subscription) = subscriptions.get_mut(place as usize) else { return };
         let Some(viewed) = &mut subscription.view else { return };
-        let is_own = in_history || viewed.options.patch;
+        let is_own = in_history || viewed.options.patch || viewed.options.expect_ms.is_some();
         let key = (!is_own).then(|| key(subscription.filter.as_str(), &viewed.options));
         let known = key.as_ref().and_then(|key| views.shared.get(key)).copied();
         let at_work = known.unwrap_or_else(|| {
@@ -219,7 +220,9 @@ impl Hub {
     /// Sends messages of a view to those of its members that are live where the messages come from.
     fn send_to(&mut self, members: &[u32], sending: &MessageBatch, out: &mut Outputs) {
         for entry in sending.entries() {
-            let from = 1 << (entry.position.shard() & 63);
+            // what was made for the subscription comes from no shard
+            let is_made = entry.position == Position::NONE;
+            let from = if is_made { u64::MAX } else { 1 << (entry.position.shard() & 63) };
             let mut run = Run::single(sending, entry);
             let mut sent = 0;
             for place in members {

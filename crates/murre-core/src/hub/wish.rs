@@ -162,11 +162,6 @@ fn read_view(
     shared: bool,
 ) -> Result<Option<(ViewOptions<'static>, Arc<Plan>)>, Refusal> {
     let Some(view) = &options.view else { return Ok(None) };
-    if view.expect_ms.is_some() {
-        return Err(Refusal::not_supported(
-            "SUBSCRIBE.options.expect: this broker watches over no silence yet",
-        ));
-    }
     if shared {
         let why = "SUBSCRIBE.filter: this broker has no views of shared subscriptions yet";
         return Err(Refusal::not_supported(why));

@@ -125,11 +125,11 @@ fn what_this_broker_does_not_have_is_refused_with_4501() {
     let broker = Broker::new(1, 1);
     let client = broker.connect("a");
     client.send_bytes(
-        // SUBSCRIBE 2 "a" {"expect": 1}
-        b"\x94\x05\x02\xa1a\x81\xa6expect\x01",
+        // SUBSCRIBE 2 "a" {"ack": true, "max_rate": 1}
+        b"\x94\x05\x02\xa1a\x82\xa3ack\xc3\xa8max_rate\x01",
     );
     broker.settle();
-    assert_eq!(client.answers_to_subscribe(2), [Code::NOT_SUPPORTED], "{:?}", ViewKey::Expect);
+    assert_eq!(client.answers_to_subscribe(2), [Code::NOT_SUPPORTED], "{:?}", ViewKey::MaxRate);
     client.send(&ClientPacket::Ping);
     broker.settle();
     assert_eq!(client.heard().last(), Some(&Said::Pong), "the connection stays");

@@ -266,11 +266,6 @@ fn an_option_that_can_t_be_done_is_refused_with_its_name_and_the_old_view_stays(
             Code::INVALID,
             "SUBSCRIBE.options.select: ",
         ),
-        (
-            ViewOptions { expect_ms: Some(1000), ..Default::default() },
-            Code::NOT_SUPPORTED,
-            "SUBSCRIBE.options.expect: ",
-        ),
     ] {
         let change = SubscribeOptions { view: Some(Box::new(wish)), ..Default::default() };
         assert_eq!(client.resubscribe(sub, "t", change), code);
@@ -308,4 +303,64 @@ fn topics_past_the_limit_are_told_of() {
     let told = notices(&client);
     assert_eq!((told[0].0, told[0].1), (NoticeKind::Limited, 1));
     assert!(told[0].2.contains("limits.view_topics_max is 2"), "{}", told[0].2);
+}
+
+#[test]
+fn silence_of_a_topic_is_told_to_who_asked_and_to_nobody_else() {
+    let broker = Broker::new(2, 1);
+    stream(&broker, "kept", 1, SECOND);
+    let (watcher, other) = (broker.connect("watcher"), broker.connect("other"));
+    let wish = ViewOptions { expect_ms: Some(5_000), ..Default::default() };
+    let sub = watcher.subscribe_with("#", with_view(SubscribeOptions::default(), wish));
+    let beside = other.subscribe("#");
+    broker.run_for(10 * SECOND);
+    stream(&broker, "kept", 2, SECOND);
+    let topics: Vec<_> = watcher.messages(sub).into_iter().map(|message| message.topic).collect();
+    let fresh = "$murre/fresh/kept";
+    assert_eq!(topics, ["kept", fresh, fresh, "kept", "kept"]);
+    let states: Vec<_> = watcher.texts(sub).into_iter().filter(|text| text.contains("state")).collect();
+    assert!(states[0].starts_with(r#"{"state":"stale""#) && states[1].starts_with(r#"{"state":"fresh""#));
+    assert_eq!(other.messages(beside).len(), 3);
+}
+
+/// A phone that reads 10 KiB a second, while a machine sends a reading of 200 bytes a hundred times a second: how old
+/// what it shows is at most, in readings, and how many it was told that it missed.
+fn phone_on_a_slow_line(options: SubscribeOptions<'static>) -> (u64, u64) {
+    let broker = Broker::with_limits(1, 1, |limits| limits.outbox_max = 64 * 1024);
+    let (phone, device) = (broker.connect("phone"), broker.publisher());
+    let sub = phone.subscribe_with("vibration", options);
+    phone.stall();
+    let padding = "x".repeat(180);
+    let (mut seen, mut budget, mut shown, mut age_max) = (0, 0_i64, 0, 0);
+    for n in 0..3_000 {
+        publish(&device, "vibration", &format!(r#"{{"v":{n},"p":"{padding}"}}"#));
+        broker.run_for(Duration::from_millis(10));
+        budget = (budget + 102).min(102);
+        if budget > 0 {
+            phone.read(1);
+        }
+        for text in phone.heard_since(&mut seen).into_iter().filter_map(text_of) {
+            budget -= text.len() as i64;
+            shown = value(&text);
+        }
+        age_max = age_max.max(n - shown);
+    }
+    phone.resume();
+    (age_max, phone.dropped(sub))
+}
+
+fn text_of(said: Said) -> Option<String> {
+    if let Said::Message(message) = said { Some(message.text()) } else { None }
+}
+
+fn value(text: &str) -> u64 {
+    text.trim_start_matches(r#"{"v":"#).split(',').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_phone_on_a_slow_line_shows_current_values_with_a_view_and_falls_behind_without() {
+    let (age_max, dropped) = phone_on_a_slow_line(view(at_most(2.0)));
+    assert!(age_max <= 60 && dropped == 0, "{age_max} readings old, {dropped} dropped");
+    let (age_max, dropped) = phone_on_a_slow_line(live());
+    assert!(age_max > 200 && dropped > 1_000, "{age_max} readings old, {dropped} dropped");
 }

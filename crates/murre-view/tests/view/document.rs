@@ -62,7 +62,7 @@ fn each_example_is_what_the_view_does() {
 
 #[test]
 fn each_option_has_a_section_with_an_example() {
-    for option in ["max_rate", "where", "select", "deadband", "window", "patch"] {
+    for option in ["max_rate", "where", "select", "deadband", "window", "patch", "expect"] {
         let section = TEXT.split_once(&format!("\n## {option}\n")).unwrap().1;
         let section = section.split("\n## ").next().unwrap();
         assert!(section.contains(&format!("```view\n{{\"{option}\"")), "{option}");
