@@ -57,7 +57,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `builder`, `client` | building a client, and its handle |
-//! | `publish`, `subscribe`, `subscription`, `request`, `presence`, `will`, `message`, `event` | what an application does, sends and gets |
+//! | `publish`, `subscribe`, `view`, `subscription`, `request`, `presence`, `will`, `message`, `event` | what an application does, sends and gets |
 //! | `buffer`, `backoff`, `error` | what it can set, and what can go wrong |
 //! | `pace` | a steady beat for devices |
 //! | `session` | the client's state over all its connections, without I/O: `outgoing`, `subscriptions`, `subscription_state`, `replies` |

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`plan`] | a view compiled from what a client asked for, and what is refused |
 //! | [`view`] | a view at work: readings and time in, messages out |
+//! | `work` | one topic's way through the parts that remember something |
 //! | [`value`] | a cursor over MessagePack and JSON, which copies nothing |
 //! | [`path`] | paths into a payload |
 //! | [`condition`] | `where`: conditions in CEL |
@@ -35,6 +36,7 @@ pub mod trouble;
 pub mod value;
 pub mod view;
 pub mod window;
+mod work;
 
 pub use plan::{Plan, PlanError};
 pub use trouble::Troubles;

@@ -9,26 +9,22 @@
 //! before it lets through. `now` is always the reading's own time by the broker, so that a view over history gives
 //! what it gave live. A deletion, which is an empty payload, passes every view at once.
 
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use hashbrown::HashMap;
-use murre_protocol::{
-    Format, Position, Timestamp,
-    packet::{Message, MessageOptions, OnError},
-};
+use murre_protocol::{Position, Timestamp, packet::Message};
 use slab::Slab;
 
 use crate::{
     condition::Subject,
-    deadband::LastSent,
-    fresh::{self, Fresh, Heard},
+    fresh::{Fresh, Heard},
     owed::Owed,
-    patch,
     plan::Plan,
     rate::Paced,
     trouble::Troubles,
     value::Unusable,
-    window::{Closed, Reading, TopicWindows, Window},
+    window::TopicWindows,
+    work::{Passing, Step, Topic, Work, emit, tell_fresh},
 };
 
 /// Where a view's messages go.
@@ -57,42 +53,6 @@ pub struct View {
     owed: Owed,
     troubles: Troubles,
     selected: Vec<u8>,
-}
-
-/// What is remembered of one topic.
-#[derive(Debug)]
-struct Topic {
-    name: Box<str>,
-    shard: u8,
-    last_sent: Option<LastSent>,
-    windows: TopicWindows,
-    paced: Paced<Held>,
-    heard: Heard,
-    /// The payload that receivers have, where they get patches.
-    whole: Option<(Format, Vec<u8>)>,
-    due_ms: Option<u64>,
-    /// The offset of the oldest reading that it holds.
-    oldest: Option<u64>,
-}
-
-/// A reading that waits.
-#[derive(Debug)]
-struct Held {
-    format: Format,
-    payload: Vec<u8>,
-    time: Timestamp,
-    options: Option<Box<MessageOptions<'static>>>,
-    /// The offset of the oldest reading that it stands for.
-    offset: u64,
-}
-
-/// A reading on its way through the parts.
-struct Passing<'a> {
-    format: Format,
-    payload: &'a [u8],
-    time: Timestamp,
-    options: Option<&'a MessageOptions<'a>>,
-    offset: u64,
 }
 
 impl View {
@@ -302,206 +262,4 @@ impl View {
         let position = self.owed.settled(message.position.shard());
         send(&Message { position, ..message.clone() });
     }
-}
-
-/// Whether a reading goes on to the next part.
-#[derive(PartialEq)]
-enum Step {
-    GoesOn,
-    Ends,
-}
-
-/// One topic, and what its view keeps of all topics together.
-struct Work<'v> {
-    place: usize,
-    topic: &'v mut Topic,
-    owed: &'v mut Owed,
-    dues: &'v mut BTreeSet<(u64, usize)>,
-    troubles: &'v mut Troubles,
-    bytes: &'v mut usize,
-    bytes_max: usize,
-}
-
-impl Topic {
-    /// Bytes of the payloads that it keeps.
-    fn bytes(&self) -> usize {
-        let whole = self.whole.as_ref().map_or(0, |(_, payload)| payload.len());
-        whole + self.paced.waiting().map_or(0, |held| held.payload.len())
-    }
-}
-
-impl Held {
-    fn passing(&self) -> Passing<'_> {
-        Passing {
-            format: self.format,
-            payload: &self.payload,
-            time: self.time,
-            options: self.options.as_deref(),
-            offset: self.offset,
-        }
-    }
-}
-
-impl Work<'_> {
-    /// Deadband and windows.
-    fn before_rate(
-        &mut self,
-        plan: &Plan,
-        (message, passing): (&Message<'_>, &Passing<'_>),
-        send: Send<'_>,
-    ) -> Step {
-        let time_ms = passing.time.millis();
-        if let Some(deadband) = &plan.deadband {
-            let reading = (passing.format, passing.payload, time_ms);
-            match deadband.passes(reading, &mut self.topic.last_sent) {
-                Ok(true) => {}
-                Ok(false) => return Step::Ends,
-                Err(why) => {
-                    if self.unusable(plan, why) == Step::Ends {
-                        return Step::Ends;
-                    }
-                }
-            }
-        }
-        let Some(window) = &plan.window else { return Step::GoesOn };
-        let options = message.options.as_deref();
-        if options.is_some_and(|options| options.retain) {
-            // a kept value is of some time ago: windows are of readings as they come
-            return Step::Ends;
-        }
-        let reading = Reading {
-            time_ms,
-            source_ms: options.and_then(|options| options.time).map(Timestamp::millis),
-            number: passing.offset,
-            format: passing.format,
-        };
-        self.close_windows(plan, window, self.topic.windows.ended_at(window, reading), send);
-        let numbers = window.numbers(passing.format, passing.payload);
-        match numbers.and_then(|numbers| self.topic.windows.add(window, reading, &numbers)) {
-            Ok(()) => Step::Ends,
-            Err(Unusable::Late) => {
-                self.troubles.unusable(&self.topic.name, Unusable::Late, OnError::Skip);
-                Step::Ends
-            }
-            Err(why) => self.unusable(plan, why),
-        }
-    }
-
-    fn unusable(&mut self, plan: &Plan, why: Unusable) -> Step {
-        if self.troubles.unusable(&self.topic.name, why, plan.on_error) { Step::GoesOn } else { Step::Ends }
-    }
-
-    /// Hands on the windows that have ended.
-    fn close_windows(&mut self, plan: &Plan, window: &Window, ended_ms: u64, send: Send<'_>) {
-        loop {
-            let oldest = self.topic.windows.oldest();
-            let Some(closed) = self.topic.windows.close(window, ended_ms) else { return };
-            let Closed { end_ms, payload, format, .. } = closed;
-            let offset = oldest.unwrap_or_else(|| self.owed.settled(self.topic.shard).offset());
-            let time = Timestamp::from_millis(end_ms);
-            let passing = Passing { format, payload: &payload, time, options: None, offset };
-            self.release(plan, end_ms, send);
-            self.pace(plan, end_ms, &passing, send);
-        }
-    }
-
-    /// Rate and patch, at `now`.
-    fn pace(&mut self, plan: &Plan, now_ms: u64, passing: &Passing<'_>, send: Send<'_>) {
-        self.release(plan, now_ms, send);
-        let waited = self.topic.paced.waiting().map_or(0, |held| held.payload.len());
-        let at_once = plan.rate.is_none_or(|rate| rate.goes_at_once(&mut self.topic.paced, now_ms));
-        if at_once {
-            *self.bytes -= waited;
-            return self.send(plan, passing, send);
-        }
-        let bytes = *self.bytes - waited + passing.payload.len();
-        if bytes > self.bytes_max {
-            self.troubles.past_limits += 1;
-            return;
-        }
-        *self.bytes = bytes;
-        self.topic.paced.wait(Held {
-            format: passing.format,
-            payload: passing.payload.to_vec(),
-            time: passing.time,
-            options: passing.options.map(|options| Box::new(options.clone().into_owned())),
-            offset: passing.offset,
-        });
-    }
-
-    /// Sends the reading that waits, if its time has come.
-    fn release(&mut self, plan: &Plan, now_ms: u64, send: Send<'_>) {
-        let held = plan.rate.and_then(|rate| rate.due(&mut self.topic.paced, now_ms));
-        if let Some(held) = held {
-            *self.bytes -= held.payload.len();
-            self.send(plan, &held.passing(), send);
-        }
-    }
-
-    /// Sends a reading, as a patch where it can be one.
-    fn send(&mut self, plan: &Plan, passing: &Passing<'_>, send: Send<'_>) {
-        self.note_owed();
-        let position = self.owed.settled(self.topic.shard);
-        if !plan.patch {
-            return emit(&self.topic.name, position, passing, false, send);
-        }
-        let mut changes = Vec::new();
-        let whole = self.topic.whole.take();
-        *self.bytes -= whole.as_ref().map_or(0, |(_, payload)| payload.len());
-        let whole = whole.filter(|(format, _)| *format == passing.format);
-        let is_patch =
-            whole.is_some_and(|(format, old)| patch::write(format, &old, passing.payload, &mut changes));
-        let payload = if is_patch { &*changes } else { passing.payload };
-        emit(&self.topic.name, position, &Passing { payload, ..*passing }, is_patch, send);
-        if *self.bytes + passing.payload.len() <= self.bytes_max {
-            *self.bytes += passing.payload.len();
-            self.topic.whole = Some((passing.format, passing.payload.to_vec()));
-        }
-    }
-
-    /// Keeps what the topic holds, and when it wants to be asked again.
-    fn settle(&mut self, plan: &Plan) {
-        self.note_owed();
-        let window = plan.window.as_ref().and_then(|window| self.topic.windows.due_ms(window));
-        let silent = plan.fresh.and_then(|fresh| fresh.due_ms(&self.topic.heard));
-        let due_ms = [window, self.topic.paced.due_ms(), silent].into_iter().flatten().min();
-        if due_ms != self.topic.due_ms {
-            self.topic.due_ms.map(|before| self.dues.remove(&(before, self.place)));
-            due_ms.map(|due_ms| self.dues.insert((due_ms, self.place)));
-            self.topic.due_ms = due_ms;
-        }
-    }
-
-    fn note_owed(&mut self) {
-        let held = self.topic.paced.waiting().map(|held| held.offset);
-        let oldest = [self.topic.windows.oldest(), held].into_iter().flatten().min();
-        self.owed.change(self.topic.shard, self.topic.oldest, oldest);
-        self.topic.oldest = oldest;
-    }
-}
-
-/// Tells that a topic fell silent, or returned.
-fn tell_fresh(topic: &str, (is_stale, last_ms): (bool, u64), time: Timestamp, send: Send<'_>) {
-    let Some(topic) = fresh::topic_of(topic) else { return };
-    send(&Message {
-        topic: Cow::Owned(topic),
-        format: Format::Json,
-        payload: Cow::Owned(fresh::payload(is_stale, last_ms).into_bytes()),
-        time,
-        position: Position::NONE,
-        options: None,
-    });
-}
-
-fn emit(topic: &str, position: Position, passing: &Passing<'_>, patch: bool, send: Send<'_>) {
-    let options = passing.options.map(|options| MessageOptions { patch, ..options.clone() });
-    let options = options.or_else(|| patch.then(|| MessageOptions { patch, ..Default::default() }));
-    send(&Message {
-        topic: Cow::Borrowed(topic),
-        format: passing.format,
-        payload: Cow::Borrowed(passing.payload),
-        time: passing.time,
-        position,
-        options: options.map(Box::new),
-    });
 }
