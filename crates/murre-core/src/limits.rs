@@ -39,6 +39,8 @@ pub struct Limits {
     pub kept_sessions_max: usize,
     /// What one kept session may have unacknowledged; past it its oldest messages make room.
     pub session_debt_max: Debt,
+    /// Views at work in one hub, counting those that are shared once.
+    pub views_max: usize,
     /// Topics that one view remembers.
     pub view_topics_max: usize,
     /// Bytes of payloads that one view keeps.
@@ -70,6 +72,7 @@ impl Default for Limits {
             session_expiry_max: 7 * 24 * 3600,
             kept_sessions_max: 10_000,
             session_debt_max: Debt { messages: 100_000, bytes: 64 << 20 },
+            views_max: 10_000,
             view_topics_max: 10_000,
             view_bytes_max: 16 << 20,
             hello_timeout: Duration::from_secs(10),

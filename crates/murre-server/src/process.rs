@@ -318,6 +318,7 @@ fn limits(config: &Config, workers: usize, shards: u8) -> Limits {
             messages: limits.session_messages_max as u64,
             bytes: limits.session_bytes_max as u64,
         },
+        views_max: limits.views_max.div_ceil(workers),
         view_topics_max: limits.view_topics_max,
         view_bytes_max: limits.view_bytes_max,
         hello_timeout: config.session.hello_timeout,

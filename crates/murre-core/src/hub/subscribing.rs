@@ -76,6 +76,7 @@ impl Hub {
         if let Some(place) = slot.session.subscription(wish.sub) {
             return self.change(key, place, &wish, out);
         }
+        self.check_view(&wish)?;
         if slot.session.subscriptions.len() >= self.limits.subscriptions_max {
             return Err(Refusal::limit("limits.subscriptions_max", self.limits.subscriptions_max));
         }
@@ -87,6 +88,9 @@ impl Hub {
             return Err(Refusal::limit("limits.filters_max", self.limits.filters_max));
         }
         let place = self.subscriptions.insert(wish.subscription(key, &self.limits)) as u32;
+        if let Some(viewed) = wish.viewed() {
+            self.set_view(place, viewed);
+        }
         if let Some(slot) = self.slot_mut(key) {
             slot.session.add_subscription(wish.sub, place);
             slot.session.announcing += 1;
@@ -115,13 +119,15 @@ impl Hub {
     ) -> Result<(), Refusal> {
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return Ok(()) };
         wish.check_change(subscription)?;
+        self.check_view(wish)?;
+        let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return Ok(()) };
         if let Some(rule) = wish.on_slow {
             subscription.on_slow = rule;
         }
         let announced = matches!(subscription.stage, Stage::Announced { .. });
         if let Some(view) = wish.viewed() {
             match announced {
-                true => subscription.view = Some(view),
+                true => self.set_view(place, view),
                 false => self.change_view(place, view, out),
             }
         }

@@ -19,7 +19,12 @@ use murre_protocol::{
 use murre_view::{Limits, Troubles, View};
 use slab::Slab;
 
-use super::{Hub, run::Run, wake};
+use super::{
+    Hub,
+    run::Run,
+    wake,
+    wish::{Refusal, Wish},
+};
 use crate::{
     batch::{MessageBatch, MessageEntry},
     engine::Outputs,
@@ -36,6 +41,8 @@ pub(super) struct Views {
     at_work: Slab<AtWork>,
     /// Those that can be shared, by filter and options.
     shared: HashMap<Box<[u8]>, u32>,
+    /// Subscriptions with a view that have not begun, and may need one each.
+    waiting: usize,
     /// When they have something to do.
     dues: BTreeSet<(Timestamp, u32)>,
     /// What one let through, on its way to its members.
@@ -62,6 +69,7 @@ impl Views {
         Self {
             at_work: Slab::new(),
             shared: HashMap::new(),
+            waiting: 0,
             dues: BTreeSet::new(),
             sending: MessageBatch::new(worker),
         }
@@ -98,6 +106,24 @@ fn key(filter: &str, options: &ViewOptions<'static>) -> Box<[u8]> {
 }
 
 impl Hub {
+    /// Whether a subscription may have a view: an equal one is at work, or there may be one more.
+    pub(super) fn check_view(&self, wish: &Wish<'_>) -> Result<(), Refusal> {
+        let Some((options, _)) = &wish.view else { return Ok(()) };
+        let max = self.limits.views_max;
+        let is_full = self.views.len() + self.views.waiting >= max;
+        let is_known = || self.views.shared.contains_key(&key(wish.filter.as_str(), options));
+        if is_full && !is_known() { Err(Refusal::limit("limits.views_max", max)) } else { Ok(()) }
+    }
+
+    /// Gives a subscription that has not begun its view.
+    pub(super) fn set_view(&mut self, place: u32, viewed: Box<Viewed>) {
+        self.leave_view(place);
+        if let Some(subscription) = self.subscriptions.get_mut(place as usize) {
+            subscription.view = Some(viewed);
+            self.views.waiting += 1;
+        }
+    }
+
     /// A subscription begins: its view, if it has one, is put to work.
     pub(super) fn begin_view(&mut self, place: u32, in_history: bool) {
         self.leave_view(place);
@@ -134,7 +160,11 @@ impl Hub {
     /// A subscription has its view no longer.
     pub(super) fn leave_view(&mut self, place: u32) {
         let viewed = self.subscriptions.get_mut(place as usize).and_then(|s| s.view.as_mut());
-        let Some(view) = viewed.and_then(|viewed| viewed.at_work.take()) else { return };
+        let Some(viewed) = viewed else { return };
+        let Some(view) = viewed.at_work.take() else {
+            self.views.waiting = self.views.waiting.saturating_sub(1);
+            return;
+        };
         self.routes.void();
         let Some(at_work) = self.views.get(view) else { return };
         at_work.members.retain(|member| *member != place);
@@ -159,10 +189,7 @@ impl Hub {
             });
             self.send_to(&[place], &waiting, out);
         }
-        self.leave_view(place);
-        if let Some(subscription) = self.subscriptions.get_mut(place as usize) {
-            subscription.view = Some(viewed);
-        }
+        self.set_view(place, viewed);
         self.begin_view(place, in_history);
     }
 

@@ -67,7 +67,7 @@ impl<'a> Wish<'a> {
             keeping: None,
             live: 0,
             stage: Stage::Announced { replay: self.replay.clone().unwrap_or(begin), answers: 1 },
-            view: self.viewed(),
+            view: None,
             dropped: 0,
             history_end: 0,
         }

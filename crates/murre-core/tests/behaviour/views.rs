@@ -292,6 +292,21 @@ fn readings_that_a_view_can_t_use_are_told_of_once_a_minute() {
 }
 
 #[test]
+fn a_view_past_the_limit_is_refused_unless_an_equal_one_is_there() {
+    let broker = Broker::with_limits(1, 1, |limits| limits.views_max = 2);
+    let client = broker.connect("client");
+    let ask = |sub, rate| client.resubscribe(sub, "t", view(at_most(rate)));
+    assert_eq!(
+        [ask(1, 1.0), ask(2, 2.0), ask(3, 3.0), ask(4, 1.0)],
+        [Code::OK, Code::OK, Code::QUOTA, Code::OK]
+    );
+    assert_eq!(refusal(&client, 3), "limits.views_max is 2");
+    client.unsubscribe(2);
+    assert_eq!(ask(3, 3.0), Code::OK);
+    assert_eq!(broker.remains().hubs[0].views, 2);
+}
+
+#[test]
 fn topics_past_the_limit_are_told_of() {
     let broker = Broker::with_limits(1, 1, |limits| limits.view_topics_max = 2);
     let client = broker.connect("client");

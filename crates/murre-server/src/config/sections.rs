@@ -238,6 +238,9 @@ pub struct Limits {
     /// Messages of each topic that a subscription gets at most of `from: {"last": n}`; at least 1.
     #[serde(deserialize_with = "human::count")]
     pub history_last_max: usize,
+    /// Different views of all subscriptions, counting those that are shared once; at least 1.
+    #[serde(deserialize_with = "human::count")]
+    pub views_max: usize,
     /// Topics that one view of a subscription remembers; at least 1.
     #[serde(deserialize_with = "human::count")]
     pub view_topics_max: usize,
@@ -279,6 +282,7 @@ impl Default for Limits {
             filters_max: 1_000_000,
             publish_inflight_max: MIB,
             history_last_max: 1_000_000,
+            views_max: 10_000,
             view_topics_max: 10_000,
             view_bytes_max: 16 * MIB,
             sequences_max: 1_000_000,

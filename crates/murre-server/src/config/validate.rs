@@ -191,6 +191,7 @@ impl Check<'_> {
         self.at_least_one("limits.topics_max", limits.topics_max)?;
         self.at_least_one("limits.inflight_max", limits.inflight_max)?;
         self.at_least_one("limits.history_last_max", limits.history_last_max)?;
+        self.at_least_one("limits.views_max", limits.views_max)?;
         self.at_least_one("limits.view_topics_max", limits.view_topics_max)?;
         self.at_least_one("limits.sequences_max", limits.sequences_max)?;
         self.at_least_one("limits.sessions_kept_max", limits.sessions_kept_max)?;

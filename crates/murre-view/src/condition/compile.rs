@@ -18,7 +18,7 @@ use super::{
 /// How deep brackets may be nested. The parser goes a dozen calls deeper for each.
 const BRACKETS_MAX: u16 = 24;
 /// Bytes of a compiled regular expression, and again of its cache.
-const REGEX_BYTES_MAX: usize = 256 * 1024;
+const REGEX_BYTES_MAX: usize = 128 * 1024;
 
 const MACROS: [&str; 5] = ["all", "exists", "exists_one", "filter", "map"];
 

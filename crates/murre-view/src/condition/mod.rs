@@ -7,7 +7,7 @@
 //! | `expression` | what an expression is made of, and what it is worth for a reading |
 //! | `numbers` | arithmetic and order |
 //!
-//! What a client can make grow is bounded: 1,024 bytes of text, [`DEPTH_MAX`] and [`NODES_MAX`] of the tree, 256 KiB
+//! What a client can make grow is bounded: 1,024 bytes of text, [`DEPTH_MAX`] and [`NODES_MAX`] of the tree, 128 KiB
 //! of a compiled regular expression. Nothing loops: comprehension macros are refused. Evaluating allocates only to
 //! take the escapes out of JSON text.
 //!

@@ -155,12 +155,13 @@ impl TopicWindows {
     /// The end of the next window that can be sent: not those in a gap without readings, but the latest.
     fn skip_gap(&mut self, window: &Window, ended_ms: u64) -> Option<u64> {
         let end = self.next_end_ms?;
-        let first_with_readings = self.panes.front().map(|pane| pane.start_ms + window.step_ms);
+        let first_with_readings = self.panes.front().map(|pane| pane.start_ms.saturating_add(window.step_ms));
         let waiting = ended_ms.saturating_sub(end) / window.step_ms;
         let next = if !window.empty {
             first_with_readings?.max(end)
         } else {
-            let latest = end + waiting.saturating_sub(EMPTY_RUN_MAX) * window.step_ms;
+            let skipped = waiting.saturating_sub(EMPTY_RUN_MAX).saturating_mul(window.step_ms);
+            let latest = end.saturating_add(skipped);
             first_with_readings.map_or(latest, |first| latest.min(first.max(end)))
         };
         self.next_end_ms = Some(next);
