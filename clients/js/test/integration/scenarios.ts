@@ -1,12 +1,14 @@
 // What the SDK does against a real broker: the same in Node and in a browser.
 
 import { sessionScenarios } from "./session_scenarios.js";
+import { viewScenarios } from "./view_scenarios.js";
 import { range, reaches, rejection, same, take, values, type World } from "./world.js";
 
 export type Scenario = (world: World) => Promise<void>;
 
 export const scenarios: Record<string, Scenario> = {
   ...sessionScenarios,
+  ...viewScenarios,
 
   "readings arrive whole and in order": async (world) => {
     const readings = world.client().subscribe("site/+/temp", { from: "live" });
