@@ -37,24 +37,13 @@ impl Embedded {
 
     /// Notes the bytes of a batch of which something is logged as under way, so that their sessions wait when it is
     /// too much.
-    pub(super) fn charge(&mut self, origin: WorkerId, batch: &PublishBatch, out: &mut Outputs) {
+    pub(super) fn charge_for_log(&mut self, origin: WorkerId, batch: &PublishBatch, out: &mut Outputs) {
         if origin != self.worker {
             // those are under way since their hub sent them
             return;
         }
-        let mut charges: Vec<(SessionKey, usize)> = Vec::new();
-        for entry in batch.entries() {
-            let Some(session) = entry.session else { continue };
-            let bytes = batch.topic(entry).len() + batch.payload(entry).len();
-            match charges.last_mut().filter(|(last, _)| *last == session) {
-                Some((_, sum)) => *sum += bytes,
-                None => charges.push((session, bytes)),
-            }
-        }
-        let credits =
-            charges.iter().map(|(key, bytes)| (SessionAddress { worker: origin, key: *key }, *bytes));
+        let credits = charge(origin, batch, out);
         self.logging.waits().credits.extend(credits);
-        out.hub(origin, HubInput::Charge(charges));
     }
 
     /// The log answered.
@@ -114,6 +103,27 @@ impl Embedded {
             }
         }
     }
+}
+
+/// Notes the bytes of a batch as under way, until the credits are given back.
+pub(super) fn charge(
+    origin: WorkerId,
+    batch: &PublishBatch,
+    out: &mut Outputs,
+) -> Vec<(SessionAddress, usize)> {
+    let mut charges: Vec<(SessionKey, usize)> = Vec::new();
+    for entry in batch.entries() {
+        let Some(session) = entry.session else { continue };
+        let bytes = batch.topic(entry).len() + batch.payload(entry).len();
+        match charges.last_mut().filter(|(last, _)| *last == session) {
+            Some((_, sum)) => *sum += bytes,
+            None => charges.push((session, bytes)),
+        }
+    }
+    let address = |key| SessionAddress { worker: origin, key };
+    let credits = charges.iter().map(|(key, bytes)| (address(*key), *bytes)).collect();
+    out.hub(origin, HubInput::Charge(charges));
+    credits
 }
 
 /// Answers publishers, a message for each hub.

@@ -24,6 +24,7 @@ use crate::{
     shard::{ClientEvent, Directory, Intake, Refusal, Shard, Taking, TopicSlot, message_options},
     snapshot::{Slicing, Snapshot},
 };
+use commits::charge;
 use history::History;
 use keeping::Keeping;
 use logging::{Fate, Logged, Logging};
@@ -330,13 +331,17 @@ impl Engine for Embedded {
             out.hub(origin, HubInput::Published(answers));
         }
         if self.logging.records() > 0 {
-            self.charge(origin, batch, out);
+            self.charge_for_log(origin, batch, out);
         }
         self.close_batch(&mut messages, out);
         if messages.gate != 0 {
             self.logging.waits().credits.extend(credits);
         } else {
             messages.credits = credits;
+        }
+        if origin == self.worker && hubs_of(&messages) & !self.worker.bit() != 0 {
+            // other workers' hubs take them when they come to it, which the publishers mustn't outrun
+            messages.credits = charge(origin, batch, out);
         }
         messages
     }
