@@ -109,6 +109,20 @@ fn events_begin_with_the_last_values_and_go_on_live() {
 }
 
 #[test]
+fn events_go_through_a_view() {
+    let broker = Broker::start();
+    let mut client = Client::connect(&broker);
+    let mut events = broker.events("/events?from=live&where=payload%20!=%20'no'");
+    events.find(|event| event.json()["type"] == "caught_up").expect("the beginning");
+
+    client.publish("site/a", "no");
+    client.publish("site/a", "yes");
+
+    let seen = events.find(|event| event.json()["type"] == "message").expect("what meets the condition");
+    assert_eq!(seen.json()["payload"], "yes");
+}
+
+#[test]
 fn health_is_told() {
     let broker = Broker::start();
 
@@ -125,6 +139,8 @@ fn errors_are_problem_documents() {
     broker.get("/no/such/page").problem(404);
     broker.get("/topics?filter=site/%23/temp").problem(422);
     broker.get("/events?filter=site/%23/temp").problem(422);
+    broker.get("/events?max_rate=0").problem(422);
+    broker.get("/events?where=payload.a%20%3E").problem(422);
     post("/topics/site/%2B/temp", "1".into()).problem(422);
     post("/topics/$murre/clients/boiler-7", "1".into()).problem(403);
     post("/topics/site/a", "x".repeat(20 << 10)).problem(413);

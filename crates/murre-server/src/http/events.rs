@@ -22,13 +22,13 @@ use murre_protocol::{
 };
 use serde::Deserialize;
 
-use super::{problem::Problem, topics::open};
+use super::{problem::Problem, topics::open, view::ViewQuery};
 use crate::shell::local::LocalSession;
 
 /// Proxies close what is silent; a comment goes out this often.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// The query of `/events`.
+/// The query of `/events`, but for the view.
 #[derive(Debug, Deserialize)]
 pub(crate) struct EventsQuery {
     filter: Option<String>,
@@ -39,6 +39,7 @@ pub(crate) struct EventsQuery {
 pub(crate) async fn stream(
     request: HttpRequest,
     query: web::Query<EventsQuery>,
+    view: web::Query<ViewQuery>,
 ) -> Result<HttpResponse, Problem> {
     let bad = |what: &str| Problem::new(actix_web::http::StatusCode::UNPROCESSABLE_ENTITY, what);
     let from = match query.from.as_deref() {
@@ -53,9 +54,10 @@ pub(crate) async fn stream(
             Some(rule.ok_or_else(|| bad("on_slow may be drop_oldest, conflate or disconnect"))?)
         }
     };
+    let view = view.view().map_err(|why| bad(&why))?;
     let session = open(&request, Codec::Json)?;
     let filter = query.filter.as_deref().unwrap_or("#");
-    let options = SubscribeOptions { from: Some(from), on_slow, ..Default::default() };
+    let options = SubscribeOptions { from: Some(from), on_slow, view, ..Default::default() };
     session.send(&ClientPacket::Subscribe(Box::new(Subscribe { sub: 1, filter: filter.into(), options })));
     // the first packets say whether it was granted
     let first = session.receive().await.ok_or_else(Problem::unavailable)?;

@@ -8,6 +8,7 @@
 //! | `admin` | `/admin/backup`, for programs of this machine |
 //! | `health` | `/health/live`, `/health/ready`, `/metrics` |
 //! | `page` | `/` and what the page asks for |
+//! | `view` | a view in a query |
 //! | `problem` | errors as `application/problem+json` |
 //!
 //! Requests speak with the broker through a session of this process, as a client would: the same rules and limits hold,
@@ -30,6 +31,7 @@ mod history;
 mod page;
 mod problem;
 mod topics;
+mod view;
 
 /// Adds all routes to a worker's App.
 pub(crate) fn configure(routes: &mut web::ServiceConfig, process: &Arc<Process>) {

@@ -1,0 +1,108 @@
+//! A view in the query of `/events`: the options of SUBSCRIBE by their names.
+
+use murre_protocol::{
+    Codec,
+    packet::{ClientPacket, ViewOptions},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// The options, as the query has them.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ViewQuery {
+    max_rate: Option<String>,
+    r#where: Option<String>,
+    /// Paths with commas between them.
+    select: Option<String>,
+    /// As in SUBSCRIBE, in JSON.
+    deadband: Option<String>,
+    /// As in SUBSCRIBE, in JSON.
+    window: Option<String>,
+    patch: Option<String>,
+    expect: Option<String>,
+    on_error: Option<String>,
+}
+
+impl ViewQuery {
+    /// The view that they ask for; none where they ask for none.
+    ///
+    /// # Errors
+    /// What is wrong with which option.
+    pub(crate) fn view(&self) -> Result<Option<Box<ViewOptions<'static>>>, String> {
+        let mut options = Map::new();
+        let in_json = [
+            ("max_rate", &self.max_rate),
+            ("deadband", &self.deadband),
+            ("window", &self.window),
+            ("patch", &self.patch),
+            ("expect", &self.expect),
+        ];
+        for (name, text) in in_json {
+            if let Some(text) = text {
+                let value =
+                    serde_json::from_str(text).map_err(|why| format!("{name}: is not JSON: {why}"))?;
+                options.insert(name.to_owned(), value);
+            }
+        }
+        for (name, text) in [("where", &self.r#where), ("on_error", &self.on_error)] {
+            options.extend(text.as_ref().map(|text| (name.to_owned(), Value::from(text.as_str()))));
+        }
+        if let Some(paths) = &self.select {
+            options.insert("select".to_owned(), paths.split(',').map(Value::from).collect());
+        }
+        if options.is_empty() { Ok(None) } else { read(&options) }
+    }
+}
+
+/// Reads options as SUBSCRIBE has them, so that the same rules hold.
+fn read(options: &Map<String, Value>) -> Result<Option<Box<ViewOptions<'static>>>, String> {
+    let packet =
+        serde_json::json!({ "type": "subscribe", "sub": 1, "filter": "#", "options": options }).to_string();
+    let short = |why: &dyn ToString| why.to_string().replace("SUBSCRIBE.options.", "");
+    match Codec::Json.client_packet(packet.as_bytes(), usize::MAX) {
+        Ok(Some((ClientPacket::Subscribe(subscribe), _))) => match subscribe.options.invalid {
+            Some(why) => Err(short(&why)),
+            None => Ok(subscribe.options.view.map(|view| Box::new(view.into_owned()))),
+        },
+        Err(why) => Err(short(&why)),
+        Ok(_) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::web;
+
+    use super::*;
+
+    fn view(query: &str) -> Result<Option<Box<ViewOptions<'static>>>, String> {
+        web::Query::<ViewQuery>::from_query(query).unwrap().view()
+    }
+
+    #[test]
+    fn a_query_says_a_view_as_subscribe_does() {
+        assert_eq!(view(""), Ok(None));
+        let asked = view(
+            "max_rate=2&where=payload.celsius%20%3E%2030.0&select=celsius,position.lat\
+             &deadband=%7B%22path%22:%22celsius%22,%22abs%22:0.5%7D&patch=true&on_error=pass",
+        );
+        let view = asked.unwrap().unwrap();
+        assert_eq!((view.max_rate, view.condition.as_deref()), (Some(2.0), Some("payload.celsius > 30.0")));
+        assert_eq!(view.select, ["celsius", "position.lat"]);
+        assert_eq!(view.deadband.unwrap().path, "celsius");
+        assert!(view.patch && view.on_error.is_some());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (query, why) in [
+            ("max_rate=fast", "max_rate: is not JSON: "),
+            ("max_rate=0", "max_rate: 0 is out of bounds, expected 0.01 to 1000 messages a second"),
+            ("window=%7B%7D", "window.seconds: is missing"),
+            ("on_error=panic", "on_error: \"panic\" is none of the known values"),
+        ] {
+            let error = view(query).unwrap_err();
+            assert!(error.starts_with(why), "{error}");
+        }
+    }
+}
