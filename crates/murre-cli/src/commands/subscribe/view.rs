@@ -13,7 +13,7 @@ pub(super) struct View {
     /// At most N messages a second for each topic: the newest of what comes faster
     #[arg(long, value_name = "N")]
     max_rate: Option<f64>,
-    /// Only what meets a condition in CEL, such as 'payload.celsius > 30.0 && levels[1] == "boiler"'
+    /// Only what meets a condition in CEL, such as 'payload.celsius > 30.0'
     #[arg(long = "where", value_name = "CONDITION")]
     condition: Option<String>,
     /// Only these values of the payload: celsius,position.lat
