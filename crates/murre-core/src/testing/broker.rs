@@ -78,6 +78,11 @@ impl Broker {
         Self { world, publisher: RefCell::new(None), next_worker: RefCell::new(0), workers }
     }
 
+    /// From now on so many of 100 batches fail in the log, and those behind that were sent in ignorance.
+    pub fn let_commits_fail(&self, percent: u64) {
+        self.world.borrow_mut().failing = percent;
+    }
+
     /// Connects a client that speaks MessagePack and needs no keep-alive, to the workers in turn.
     pub fn connect(&self, id: &str) -> Client {
         let worker = self.next_worker.replace_with(|next| (*next + 1) % self.workers);

@@ -16,7 +16,7 @@ use crate::{
     ids::{SessionKey, WorkerId},
     kept::Restored,
     limits::Limits,
-    log::{KeepRules, LogCommand, MemoryLog},
+    log::{Failures, KeepRules, LogCommand, LogEvent, LogRefusal, MemoryLog},
     now::{Now, Tick},
     placement::{Placement, SHARDS_DEFAULT},
     session::SessionKind,
@@ -58,6 +58,10 @@ pub(super) struct World {
     /// When the last input from a worker to a part of another arrives: order is kept.
     links: HashMap<(WorkerId, WorkerId, bool), u64>,
     log: MemoryLog,
+    /// What failed in it.
+    failures: Failures,
+    /// Of 100 batches so many fail.
+    pub(super) failing: u64,
     /// When the last command arrives at the log: order is kept.
     logs_at: u64,
     /// Microseconds since the start.
@@ -96,6 +100,8 @@ impl World {
             held: Vec::new(),
             links: HashMap::new(),
             log: MemoryLog::new(placement.shards, rules.clone(), LOG_BYTES_MAX),
+            failures: Failures::default(),
+            failing: 0,
             logs_at: 0,
             clock: 0,
             numbers: 0,
@@ -164,9 +170,12 @@ impl World {
             .collect();
         let written = self.random.below(commands.len() as u64 + 1) as usize;
         for command in commands.into_iter().take(written) {
-            self.log.handle(self.now().wall, command, &mut Vec::new());
+            if self.refusal(&command).is_none() {
+                self.log.handle(self.now().wall, command, &mut Vec::new());
+            }
         }
         self.log.crash();
+        self.failures = Failures::default();
         for wire in std::mem::take(&mut self.open) {
             self.wires[wire].gone = true;
         }
@@ -271,10 +280,22 @@ impl World {
     fn log(&mut self, event: Event) {
         let Event::Log(command) = event else { return };
         let mut answers = Vec::new();
-        self.log.handle(self.now().wall, command, &mut answers);
+        match self.refusal(&command) {
+            Some(refused) => answers.push(refused),
+            None => self.log.handle(self.now().wall, command, &mut answers),
+        }
         for (worker, answer) in answers {
             self.send(LOG, worker, Input::Engine(EngineInput::Log(answer)));
         }
+    }
+
+    /// The answer to a batch that fails.
+    fn refusal(&mut self, command: &LogCommand) -> Option<(WorkerId, LogEvent)> {
+        let LogCommand::Append(batch) = command else { return None };
+        let fails = self.failing > 0 && self.random.chance(self.failing);
+        let refusal = self.failures.check(batch).err().or(fails.then_some(LogRefusal::Failed))?;
+        self.failures.note(batch, refusal);
+        Some((batch.worker, LogEvent::Committed { serial: batch.serial, result: Err(refusal) }))
     }
 
     /// Lets everything happen that doesn't wait for time to pass.

@@ -10,10 +10,12 @@
 //! | `record` | what was published, in the order that the broker gave it |
 //! | `wills` | which wills are owed |
 //! | `checks` | what has to be true of all that was heard |
+//! | `crashes` | a broker with a log that dies again and again, its devices and subscribers |
 //! | `kept` | sessions that outlive their connections, and the broker |
 
 mod actions;
 mod checks;
+mod crashes;
 mod crowd;
 mod kept;
 mod record;
@@ -31,6 +33,7 @@ use crowd::Crowd;
 
 /// Seeds that are run where nothing else is said.
 const SEEDS: u64 = 200;
+const CRASHES_SEEDS: u64 = 300;
 /// Steps of a run.
 const STEPS: usize = 1_000;
 
@@ -53,21 +56,12 @@ fn run_or_say_how_to_replay(name: &str, run: fn(u64), seed: u64) {
     }
 }
 
-#[test]
-fn simulation() {
-    run_seeds("simulation", run);
-}
-
-#[test]
-fn kept_sessions() {
-    run_seeds("kept_sessions", kept::run);
-}
-
-fn run_seeds(name: &str, run: fn(u64)) {
+/// Runs all seeds, or the one that `MURRE_SEED` names.
+fn run_seeds(name: &str, run: fn(u64), usual: u64) {
     if let Some(seed) = number("MURRE_SEED") {
         return run_or_say_how_to_replay(name, run, seed);
     }
-    let (next, end) = (AtomicU64::new(0), number("MURRE_SEEDS").unwrap_or(SEEDS));
+    let (next, end) = (AtomicU64::new(0), number("MURRE_SEEDS").unwrap_or(usual));
     let threads = thread::available_parallelism().map_or(1, usize::from);
     // each run has one thread to itself
     thread::scope(|scope| {
@@ -79,4 +73,21 @@ fn run_seeds(name: &str, run: fn(u64)) {
             });
         }
     });
+}
+
+#[test]
+fn simulation() {
+    run_seeds("simulation", run, SEEDS);
+}
+
+/// What was acknowledged is never lost, each reading is logged once, positions never go back, and who resumes misses
+/// nothing, wherever between append and commit the process dies.
+#[test]
+fn simulation_of_crashes() {
+    run_seeds("simulation_of_crashes", crashes::run, CRASHES_SEEDS);
+}
+
+#[test]
+fn kept_sessions() {
+    run_seeds("kept_sessions", kept::run, SEEDS);
 }
