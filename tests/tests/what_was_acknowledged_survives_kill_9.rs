@@ -1,12 +1,12 @@
 //! What was acknowledged as durable is there after `kill -9`, in order, and with `sequence` once. A session that is kept
-//! misses nothing.
+//! misses nothing, and neither does who resumes by positions.
 //!
 //! `MURRE_ROUNDS=500` kills more often than usual.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::SeqCst},
@@ -109,6 +109,63 @@ impl Watcher {
     }
 }
 
+/// A subscriber that goes on where it stood.
+#[derive(Default)]
+struct Resumer {
+    /// Where it stands, once it has caught up.
+    stands: Vec<u64>,
+    /// By position.
+    got: BTreeMap<u64, String>,
+}
+
+impl Resumer {
+    /// Subscribes, and takes what comes until the broker is gone or, if `only_history`, until it has caught up.
+    fn watch(mut self, broker: &Broker, only_history: bool) -> JoinHandle<Self> {
+        let mut client = Client::open(broker);
+        client.send(&Packet::connect(json!({})));
+        let epoch = client.expect(Kind::Connected).info("epoch").as_str().unwrap().to_owned();
+        let from = match self.stands.as_slice() {
+            [] => json!({ "since": 0 }),
+            stands => json!({ "after": stands, "epoch": epoch }),
+        };
+        let answer = client.try_subscribe(1, "load/#", json!({ "from": from }));
+        // what was under way may have gone out and be lost: none of it was acknowledged
+        assert!([None, Some("crash")].contains(&answer.info("lost").as_str()), "{answer:?}");
+        thread::spawn(move || {
+            let mut newest: HashMap<u64, u64> = HashMap::new();
+            let mut has_caught_up = false;
+            while let Some(packet) = client.packet_or_end() {
+                if packet.is(Kind::CaughtUp) {
+                    (self.stands, has_caught_up) = (packet.positions(), true);
+                    if only_history {
+                        break;
+                    }
+                    continue;
+                }
+                let message = Message::from_packet(packet);
+                let before = newest.insert(message.position & 0xff, message.position);
+                assert!(before < Some(message.position), "{} after {before:?}", message.position);
+                self.got.insert(message.position, message.text().to_owned());
+            }
+            if has_caught_up {
+                for stands in &mut self.stands {
+                    let newest = newest.get(&(*stands & 0xff)).copied();
+                    *stands = newest.map_or(*stands, |newest| newest.max(*stands));
+                }
+            }
+            self
+        })
+    }
+
+    /// It has got all of these.
+    fn check(&self, messages: &[Message]) {
+        let has =
+            |message: &Message| self.got.get(&message.position).is_some_and(|text| text == message.text());
+        let missed = messages.iter().filter(|message| !has(message)).count();
+        assert_eq!(missed, 0, "messages that it missed, of {}", messages.len());
+    }
+}
+
 /// Everything that the log has.
 fn history(broker: &Broker) -> Vec<Message> {
     Client::connect(broker).subscribe_with(1, "load/#", json!({ "from": { "since": 0 } }))
@@ -148,11 +205,13 @@ fn acknowledged_readings_are_there_in_order_and_once_however_often_the_broker_is
     let mut devices: Vec<Device> = (0..PUBLISHERS).map(|id| Device { id, acknowledged: 0 }).collect();
     let mut positions: HashMap<u64, u64> = HashMap::new();
     let mut watcher = Watcher::default();
+    let mut resumer = Resumer::default();
     for round in 0..rounds() {
         let broker = Broker::with_store(folder.path(), KEEP_ALL);
         let messages = history(&broker);
         check(&messages, &devices, round);
         let watching = watcher.watch(&broker, |_| false);
+        let resuming = resumer.watch(&broker, false);
         let all = Arc::new(AtomicU64::new(0));
         let working: Vec<_> = devices
             .drain(..)
@@ -169,9 +228,12 @@ fn acknowledged_readings_are_there_in_order_and_once_however_often_the_broker_is
         broker.kill();
         devices = working.into_iter().map(|device| device.join().unwrap()).collect();
         watcher = watching.join().unwrap();
+        resumer = resuming.join().unwrap();
     }
     let broker = Broker::with_store(folder.path(), KEEP_ALL);
-    check(&history(&broker), &devices, rounds());
+    let messages = history(&broker);
+    check(&messages, &devices, rounds());
+    resumer.watch(&broker, true).join().unwrap().check(&messages);
     let acknowledged: Vec<u64> = devices.iter().map(|device| device.acknowledged).collect();
     assert!(acknowledged.iter().sum::<u64>() >= rounds() * 50);
     // waits for what is missing, or fails when it doesn't come
