@@ -10,8 +10,16 @@ use crate::{process::Process, shell::runtime::Local};
 /// How often it is looked whether something is under way.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
+/// What this may take where clients that don't go have used up all the time that there is for stopping.
+const TIME_MIN: Duration = Duration::from_secs(1);
+
 /// Waits until all workers have done what is under way, between them and with the log, or until the deadline. Blocks.
 pub(crate) fn settle(process: &Process, deadline: Instant) {
+    if process.workers().is_none() || process.is_incomplete() {
+        // there was never anything, or some of it will never be done
+        return;
+    }
+    let deadline = deadline.max(Instant::now() + TIME_MIN);
     // what one worker sends in the first round has arrived at the other in the second
     let mut idle_rounds = 0;
     while idle_rounds < 2 && Instant::now() < deadline {

@@ -187,6 +187,17 @@ async fn a_broker_that_was_shut_down_takes_no_more_and_the_server_goes_on() {
     assert_eq!((server.upgrade(0), server.status("/", "")), (503, 200));
 }
 
+#[actix_web::test]
+async fn a_broker_that_never_began_is_shut_down_at_once() {
+    let mut config = Config::default();
+    config.server.shutdown_timeout = DEADLINE * 10;
+    let broker = Broker::new(config, 3).expect("a broker");
+
+    let shut_down = tokio::time::timeout(DEADLINE, broker.shut_down());
+
+    assert!(shut_down.await.is_ok() && !broker.is_ready());
+}
+
 #[test]
 fn a_number_of_workers_that_can_not_be_is_refused() {
     for workers in [0, 65] {
