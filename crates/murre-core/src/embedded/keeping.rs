@@ -79,6 +79,8 @@ struct Lump {
     /// It lies behind this offset.
     behind: u64,
     last: u64,
+    /// How far behind it each message lies; none where an earlier process has counted them.
+    distances: Vec<u32>,
     debt: Debt,
 }
 
@@ -238,52 +240,65 @@ impl Keeping {
     }
 }
 
+impl Lump {
+    /// What of it lies up to an offset is owed no more. Its bytes are taken to be the same for each message.
+    fn settle(&mut self, offset: u64) -> Debt {
+        let passed = self.distances.partition_point(|distance| self.behind + u64::from(*distance) <= offset);
+        self.distances.drain(..passed);
+        let messages = passed as u64;
+        let part = Debt { messages, bytes: self.debt.bytes / self.debt.messages.max(1) * messages };
+        self.debt.sub(part);
+        part
+    }
+}
+
 impl InShard {
     fn owe(&mut self, offset: u64, more: Debt, step: Debt) {
         let behind = self.newest.max(self.cursor);
         self.newest = offset;
         self.debt.add(more);
         self.changed = true;
-        let small = |lump: &&mut Lump| lump.debt.messages < step.messages && lump.debt.bytes < step.bytes;
-        match self.lumps.back_mut().filter(small) {
-            Some(lump) => {
-                lump.last = offset;
-                lump.debt.add(more);
-            }
-            None => self.lumps.push_back(Lump { behind, last: offset, debt: more }),
+        let small = |lump: &&mut Lump| {
+            let counted = lump.distances.len() as u64 == lump.debt.messages;
+            counted && lump.debt.messages < step.messages && lump.debt.bytes < step.bytes
+        };
+        let last = self.lumps.back_mut().filter(small);
+        if let Some(lump) = last
+            && let Ok(distance) = u32::try_from(offset - lump.behind)
+        {
+            lump.last = offset;
+            lump.debt.add(more);
+            lump.distances.push(distance);
+        } else {
+            let distances = u32::try_from(offset - behind).into_iter().collect();
+            self.lumps.push_back(Lump { behind, last: offset, distances, debt: more });
         }
     }
 
-    /// Of a lump that is acknowledged in part, as much counts as if its messages lay at even distances.
+    /// Everything up to an offset was acknowledged. Says what is owed no more.
     fn settle(&mut self, offset: u64) -> Debt {
         self.cursor = self.cursor.max(offset);
         let mut gone = Debt::default();
         while let Some(lump) = self.lumps.pop_front_if(|lump| lump.last <= self.cursor) {
             gone.add(lump.debt);
         }
-        if let Some(lump) = self.lumps.front_mut().filter(|lump| lump.behind < self.cursor) {
-            let (passed, length) = (self.cursor - lump.behind, lump.last - lump.behind);
-            let part = |owed: u64| (u128::from(owed) * u128::from(passed) / u128::from(length)) as u64;
-            let part = Debt { messages: part(lump.debt.messages), bytes: part(lump.debt.bytes) };
-            lump.debt.sub(part);
-            lump.behind = self.cursor;
-            gone.add(part);
+        if let Some(lump) = self.lumps.front_mut() {
+            gone.add(lump.settle(self.cursor));
         }
         self.debt.sub(gone);
         self.changed |= gone != Debt::default();
         gone
     }
 
-    /// Where the rest begins when the oldest, so much at least, makes room.
-    fn cut_at(&self, room: Debt) -> u64 {
-        let mut gone = Debt::default();
-        for lump in &self.lumps {
-            gone.add(lump.debt);
-            if gone.messages >= room.messages && gone.bytes >= room.bytes {
-                return lump.last;
-            }
-        }
-        self.newest.max(self.cursor)
+    /// The oldest, so much at least: up to where, and how much that is. None where nothing is owed.
+    fn oldest(&self, room: Debt) -> Option<(u64, Debt)> {
+        let mut oldest = Debt::default();
+        let mut lumps = self.lumps.iter();
+        let enough = lumps.find(|lump| {
+            oldest.add(lump.debt);
+            oldest.messages >= room.messages && oldest.bytes >= room.bytes
+        });
+        enough.or(self.lumps.back()).map(|lump| (lump.last, oldest))
     }
 }
 
@@ -308,6 +323,7 @@ impl Embedded {
                     let lumps = (debt != Debt::default()).then_some(Lump {
                         behind: state.cursor.kept,
                         last: newest,
+                        distances: Vec::new(),
                         debt,
                     });
                     InShard {
@@ -362,29 +378,21 @@ impl Embedded {
                 self.floors_change(now);
                 self.report_debts(out);
             }
-            KeepInput::Cut(id, shard, room) => self.cut(now, id, shard, room, out),
+            KeepInput::Cut(id, shard, room) => self.cut(id, shard, room, out),
         }
     }
 
-    /// The oldest messages make room.
-    fn cut(&mut self, now: Now, id: KeptId, number: u8, room: Debt, out: &mut Outputs) {
-        let place = self.place(number);
-        let keeping = &mut self.keeping;
-        let kept = keeping.by_id.get(&id).and_then(|at| keeping.kept.get(*at as usize));
-        let Some(offset) = kept.and_then(|kept| kept.shards.get(place)).map(|shard| shard.cut_at(room))
-        else {
-            return;
-        };
-        let gone = keeping.settle(id, place, offset).unwrap_or_default();
-        let kept = keeping.by_id.get(&id).and_then(|at| keeping.kept.get_mut(*at as usize));
-        let Some(in_shard) = kept.and_then(|kept| kept.shards.get_mut(place)) else { return };
-        in_shard.changed = false;
-        let left = in_shard.debt;
+    /// The oldest messages are to make room. They do so when the record of the client has noted it, since it has to be
+    /// known that they did.
+    fn cut(&self, id: KeptId, number: u8, room: Debt, out: &mut Outputs) {
+        let kept = self.keeping.by_id.get(&id).and_then(|at| self.keeping.kept.get(*at as usize));
+        let Some(in_shard) = kept.and_then(|kept| kept.shards.get(self.place(number))) else { return };
+        let (offset, gone) = in_shard.oldest(room).unwrap_or((in_shard.cursor, Debt::default()));
+        let mut left = in_shard.debt;
+        left.sub(gone);
         self.counters.session_dropped.add(gone.messages);
-        let position = Position::new(offset, number);
-        let report = KeepReport::Cut { id, position, messages: gone.messages, left };
-        self.report(id.session.shard, report, out);
-        self.floors_change(now);
+        let (position, messages) = (Position::new(offset, number), gone.messages);
+        self.report(id.session.shard, KeepReport::Cut { id, position, messages, left }, out);
     }
 
     fn report(&self, shard: u8, report: KeepReport, out: &mut Outputs) {
@@ -452,7 +460,9 @@ mod tests {
     #[test]
     fn the_oldest_lumps_make_room() {
         let mut shard = owing(25);
-        let offset = shard.cut_at(Debt { messages: 12, bytes: 0 });
-        assert_eq!((offset, shard.settle(offset).messages, shard.debt.messages), (40, 20, 5));
+        let oldest = shard.oldest(Debt { messages: 12, bytes: 0 });
+        assert_eq!(oldest, Some((40, Debt { messages: 20, bytes: 100 })));
+        assert_eq!((shard.settle(40).messages, shard.debt.messages), (20, 5));
+        assert_eq!(InShard::default().oldest(STEP), None);
     }
 }

@@ -12,7 +12,7 @@ use super::Hub;
 use crate::{
     engine::{EngineInput, Outputs},
     ids::SessionKey,
-    kept::{Begins, KeptAnswer, KeptRequest, Returning},
+    kept::{Acknowledged, Begins, KeptAnswer, KeptRequest, Returning},
     log::LogRefusal,
     now::Now,
     session::{AckWindow, Keeping, Replay, Stage, Subscription},
@@ -239,9 +239,11 @@ impl Hub {
         let mut acknowledged = Vec::new();
         for (_, place) in places {
             let Some(subscription) = self.subscriptions.get_mut(*place as usize) else { continue };
-            let positions = subscription.keeping.as_mut().map(|keeping| keeping.tell()).unwrap_or_default();
+            let sub = subscription.sub;
+            let Some(keeping) = &mut subscription.keeping else { continue };
+            let (positions, told) = (keeping.tell(), keeping.take_told());
             if !positions.is_empty() {
-                acknowledged.push((subscription.sub, positions));
+                acknowledged.push(Acknowledged { sub, positions, told });
             }
         }
         if !acknowledged.is_empty() {
@@ -257,7 +259,10 @@ impl Hub {
         count: Option<u64>,
         out: &mut Outputs,
     ) {
-        let Some(subscription) = self.subscriptions.get(place as usize) else { return };
+        let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
+        if let Some(keeping) = &mut subscription.keeping {
+            keeping.notice(count.unwrap_or_default());
+        }
         let reason = match count {
             Some(_) => {
                 "the session owed more acknowledgements than it may (limits.session_messages_max, \

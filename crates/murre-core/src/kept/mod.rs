@@ -50,7 +50,7 @@ pub struct KeptSubscription {
     pub begins: Begins,
     /// By shard.
     pub shards: Vec<ShardState>,
-    /// Messages that had to make room and that no NOTICE has told of.
+    /// Messages that had to make room, as far as it isn't sure that the client has been told.
     pub limited: u64,
     /// How far it is on its way into the log.
     pub stage: KeptStage,
@@ -211,8 +211,19 @@ pub enum KeptRequest {
         /// The client's number.
         sub: u64,
     },
-    /// By the client's numbers: everything up to the positions was acknowledged, each of its shard.
-    Acknowledge(Vec<(u64, Vec<Position>)>),
+    /// Messages were acknowledged.
+    Acknowledge(Vec<Acknowledged>),
+}
+
+/// What was acknowledged of one subscription.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Acknowledged {
+    /// The client's number.
+    pub sub: u64,
+    /// Everything up to the positions was, each of its shard.
+    pub positions: Vec<Position>,
+    /// Of so many messages that made room the client has been told before, for sure.
+    pub told: u64,
 }
 
 /// What the record of a client tells the hub that it is connected to.
@@ -259,9 +270,9 @@ pub enum KeepInput {
     Begin(KeptId, TopicFilter<'static>),
     /// Keep nothing more for these.
     End(Vec<KeptId>),
-    /// Everything up to the positions was acknowledged.
+    /// Everything up to the positions was acknowledged, or has to make room.
     Acknowledged(KeptId, Vec<Position>),
-    /// Let go of the oldest messages of one shard, at least so many. Answered by [`KeepReport::Cut`].
+    /// Which messages of one shard are the oldest, at least so many? Answered by [`KeepReport::Cut`].
     Cut(KeptId, u8, Debt),
 }
 
@@ -272,13 +283,13 @@ pub enum KeepReport {
     Begun(KeptId, WorkerId, Vec<Position>),
     /// How much waits, where it has changed much.
     Debts(Vec<(KeptId, u8, Debt)>),
-    /// The oldest messages up to the position went, so many; the rest is left.
+    /// The oldest messages lie up to the position, so many; the rest is left.
     Cut {
         /// Whose.
         id: KeptId,
         /// Up to there.
         position: Position,
-        /// How many went.
+        /// How many.
         messages: u64,
         /// What is left in the shard.
         left: Debt,

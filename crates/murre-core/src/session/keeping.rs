@@ -22,6 +22,11 @@ pub struct Keeping {
     taken: Vec<Cursor>,
     /// Where live began. What lies before is through once nothing of it is unacknowledged.
     passed: Vec<Position>,
+    /// Messages that made room, of which a NOTICE is on its way, and what was taken before it.
+    noticed: u64,
+    noticed_at: Vec<Cursor>,
+    /// The same, once the client has acknowledged something that was sent behind the NOTICE.
+    told: u64,
     /// Shards whose acknowledgements the record of the client has not been told, as a set.
     untold: u64,
     /// Whether only what it began with is being sent, up to where its session began to keep.
@@ -107,6 +112,14 @@ impl Keeping {
 
     /// The client has acknowledged everything of a shard up to the position, as far as it was sent.
     pub fn acknowledge(&mut self, position: Position) {
+        let behind = |at: &Cursor| position.offset() > at.kept;
+        if self.noticed > 0 && self.noticed_at.get(usize::from(position.shard())).is_some_and(behind) {
+            self.told += std::mem::take(&mut self.noticed);
+        }
+        self.advance(position);
+    }
+
+    fn advance(&mut self, position: Position) {
         let shard = usize::from(position.shard());
         let (Some(cursor), Some(taken)) = (self.acknowledged.get_mut(shard), self.taken.get(shard)) else {
             return;
@@ -127,7 +140,7 @@ impl Keeping {
         let mut passed = std::mem::take(&mut self.passed);
         let is_asked = |position: &Position| only.is_none_or(|shard| shard == position.shard());
         for position in passed.extract_if(.., |position| is_asked(position) && !window.owes(*position)) {
-            self.acknowledge(position);
+            self.advance(position);
         }
         self.passed = passed;
     }
@@ -140,6 +153,17 @@ impl Keeping {
                 cursor.pass(position.offset());
             }
         }
+    }
+
+    /// The client is told of messages that made room.
+    pub fn notice(&mut self, messages: u64) {
+        self.noticed += messages;
+        self.noticed_at = self.taken.clone();
+    }
+
+    /// Of how many messages that made room the client has been told, as the record of it does not know yet.
+    pub fn take_told(&mut self) -> u64 {
+        std::mem::take(&mut self.told)
     }
 
     /// Whether the record of the client is to be told of acknowledgements.

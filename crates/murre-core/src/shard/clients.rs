@@ -17,7 +17,10 @@ use murre_protocol::{ClientId, Format};
 
 use crate::{
     ids::{KeptId, KeptSessionId, SessionAddress, WorkerId},
-    kept::{Change, KeepInput, KeptAnswer, KeptSession, KeptStage, RestoredSession, Returning, Welcome},
+    kept::{
+        Change, KeepInput, KeptAnswer, KeptSession, KeptStage, KeptSubscription, RestoredSession, Returning,
+        Welcome,
+    },
     limits::Limits,
     now::{Now, Tick},
 };
@@ -273,7 +276,7 @@ impl Clients {
             return Welcome { expiry: 0, present: None };
         };
         out.push_back(ClientEvent::Changed(Change::session(client, Some(kept))));
-        Welcome { expiry, present: present.then(|| returning(client, kept, out)) }
+        Welcome { expiry, present: present.then(|| returning(kept)) }
     }
 
     /// Ends a kept session, with all that it held.
@@ -358,19 +361,16 @@ fn forget_ungranted(kept: &mut KeptSession, out: &mut VecDeque<ClientEvent>) {
     }
 }
 
-/// The subscriptions of a client that is back. What it is told of messages that had to make room is told once.
-fn returning(client: &ClientId, kept: &mut KeptSession, out: &mut VecDeque<ClientEvent>) -> Vec<Returning> {
-    let mut returning = Vec::new();
-    for (&sub, subscription) in &mut kept.subscriptions {
-        let limited = std::mem::take(&mut subscription.limited);
-        if limited > 0 {
-            let change = Change::subscription(client, sub, Some(subscription));
-            out.push_back(ClientEvent::Changed(change));
-        }
-        let (filter, begins) = (subscription.filter.clone(), subscription.begins);
-        returning.push(Returning { sub, filter, begins, cursors: subscription.cursors(), limited });
-    }
-    returning
+/// The subscriptions of a client that is back.
+fn returning(kept: &KeptSession) -> Vec<Returning> {
+    let returning = |(sub, of): (&u64, &KeptSubscription)| Returning {
+        sub: *sub,
+        filter: of.filter.clone(),
+        begins: of.begins,
+        cursors: of.cursors(),
+        limited: of.limited,
+    };
+    kept.subscriptions.iter().map(returning).collect()
 }
 
 fn presence(state: &str, now: Now, reason: Option<&str>) -> String {

@@ -9,8 +9,8 @@ use super::{ClientEvent, Clients};
 use crate::{
     ids::{KeptId, SessionAddress, WorkerId},
     kept::{
-        Begins, Change, Cursor, Debt, KeepInput, KeepReport, KeptAnswer, KeptRequest, KeptSession, KeptStage,
-        KeptSubscription, ShardState,
+        Acknowledged, Begins, Change, Cursor, Debt, KeepInput, KeepReport, KeptAnswer, KeptRequest,
+        KeptSession, KeptStage, KeptSubscription, ShardState,
     },
     log::LogRefusal,
 };
@@ -58,8 +58,8 @@ impl Clients {
                 });
             }
             KeptRequest::Acknowledge(acknowledged) => {
-                for (sub, positions) in acknowledged {
-                    acknowledge(client, kept, sub, positions, out);
+                for acknowledged in acknowledged {
+                    acknowledge(client, kept, acknowledged, out);
                 }
             }
         }
@@ -181,16 +181,15 @@ impl Clients {
         let Some(state) = subscription.shards.get_mut(usize::from(position.shard())) else { return };
         state.cursor.pass(position.offset());
         let before = std::mem::replace(&mut state.debt, left);
-        match session {
-            Some(session) => {
-                let answer = KeptAnswer::Limited { sub, position, messages };
-                out.push_back(ClientEvent::Tell { session, answer });
-            }
-            None => subscription.limited += messages,
+        subscription.limited += messages;
+        if let Some(session) = session.filter(|_| messages > 0) {
+            let answer = KeptAnswer::Limited { sub, position, messages };
+            out.push_back(ClientEvent::Tell { session, answer });
         }
         out.push_back(ClientEvent::Changed(Change::subscription(&client, sub, Some(subscription))));
         kept.debt.sub(before);
         kept.debt.add(left);
+        out.push_back(ClientEvent::Keep(KeepInput::Acknowledged(id, vec![position])));
         make_room(kept, max, out);
     }
 
@@ -218,10 +217,10 @@ fn end_subscription(client: &ClientId, kept: &mut KeptSession, sub: u64, out: &m
 fn acknowledge(
     client: &ClientId,
     kept: &mut KeptSession,
-    sub: u64,
-    positions: Vec<Position>,
+    acknowledged: Acknowledged,
     out: &mut VecDeque<ClientEvent>,
 ) {
+    let Acknowledged { sub, positions, told } = acknowledged;
     let session = kept.id;
     let Some(subscription) = kept.subscriptions.get_mut(&sub) else { return };
     for position in &positions {
@@ -229,6 +228,7 @@ fn acknowledge(
             state.cursor.pass(position.offset());
         }
     }
+    subscription.limited = subscription.limited.saturating_sub(told);
     out.push_back(ClientEvent::Changed(Change::subscription(client, sub, Some(subscription))));
     let id = KeptId { session, sub, number: subscription.number };
     out.push_back(ClientEvent::Keep(KeepInput::Acknowledged(id, positions)));
