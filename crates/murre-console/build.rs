@@ -1,5 +1,5 @@
 //! Builds the page in `app/` with Vite into `OUT_DIR` and writes there what `src/lib.rs` includes: a table of the files
-//! that make the page. Nothing in the source tree is written but `app/node_modules`, which git ignores.
+//! that make the page, and which page it is. Nothing in the source tree is written but `app/node_modules`, which git ignores.
 //!
 //! Where that can't be done (no npm, no network at the first build, a fault of the page) the files of `page/` take its
 //! place, which need no building, and a warning says why. `MURRE_CONSOLE=full` makes that an error instead, and
@@ -45,6 +45,8 @@ fn main() -> Result<(), String> {
         },
         other => return Err(format!("{CHOICE} is {other:?}; expected \"full\" or \"plain\"")),
     };
+    let is_plain = files.iter().any(|file| file.path == "/page.js");
+    fs::write(out.join("is_plain.rs"), is_plain.to_string()).map_err(|error| error.to_string())?;
     fs::write(out.join("files.rs"), table(&files, &crate_dir)).map_err(|error| error.to_string())
 }
 

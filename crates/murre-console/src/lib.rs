@@ -8,6 +8,7 @@
 //! | place | holds |
 //! |---|---|
 //! | [`asset`] | the one door: a path of the page's address space to its bytes |
+//! | [`IS_PLAIN`] | which of both pages this is |
 //! | [`CONTENT_SECURITY_POLICY`] | what the page needs a browser to allow, and nothing more |
 //! | `app/src/main.tsx` | the console; it begins with a map of its own modules |
 //! | `page/page.js` | the plain page; it begins with a map of its own modules, `page/*.js` |
@@ -40,6 +41,9 @@ impl Asset {
 
 /// Each file with its path, as `build.rs` found them.
 const FILES: &[(&str, Asset)] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
+
+/// Whether the plain page is embedded, which has no dashboards, in place of the console.
+pub const IS_PLAIN: bool = include!(concat!(env!("OUT_DIR"), "/is_plain.rs"));
 
 /// The file of the page at an absolute path (`/`, `/console`, `/favicon.ico`, …), without query; `None` where there is
 /// none.

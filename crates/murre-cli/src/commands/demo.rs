@@ -91,6 +91,12 @@ fn introduction(address: SocketAddr, is_other_port: bool, kept: Kept, style: Sty
     }
     lines.push(format!("Live readings: {}", style.strong(format_args!("http://{}/", reachable(address)))));
     lines.push(kept.line());
+    if !murre_console::IS_PLAIN {
+        lines.push(format!(
+            "Some of them on a dashboard: http://{}/?view=dashboards#demo",
+            reachable(address)
+        ));
+    }
     lines.push("In another terminal:".to_owned());
     lines.push(format!("  {}", style.topic(format_args!("{murre} sub 'host/#' --last 10{broker}"))));
     lines.push(format!(

@@ -15,6 +15,14 @@ export class Series {
   readonly fields = new Map<string, (number | null)[]>();
   /** Changes with every message. */
   version = 0;
+  readonly #step: number;
+  /** Where the time begins for which the last point stands. */
+  #slot = Number.NEGATIVE_INFINITY;
+
+  /** `step`: seconds for which a point stands, at the newest value of that time. */
+  constructor(step = 0) {
+    this.#step = step;
+  }
 
   /** Takes a message in. `isReplay`: it may be here already, and is left out if it isn't newer than all that is. */
   add(message: Message, isReplay = false): void {
@@ -24,6 +32,8 @@ export class Series {
     const found = new Map<string, number>();
     collect(valueIn(message), "", 0, found);
     if (found.size === 0) return;
+    if (this.#step > 0 && seconds - this.#slot < this.#step) this.#takeBack();
+    else this.#slot = seconds;
     this.#makeRoom();
     this.version += 1;
     this.times.push(Math.max(seconds, newest));
@@ -34,6 +44,11 @@ export class Series {
   #follow(path: string): void {
     if (this.fields.has(path) || this.fields.size >= FIELDS_MAX) return;
     this.fields.set(path, new Array(this.times.length - 1).fill(null));
+  }
+
+  #takeBack(): void {
+    this.times.pop();
+    for (const values of this.fields.values()) values.pop();
   }
 
   /** A tenth at a time, as each time moves all the rest. */
@@ -53,4 +68,15 @@ function collect(value: unknown, path: string, depth: number, found: Map<string,
   else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value) && depth < DEPTH_MAX) {
     for (const [key, inner] of Object.entries(value)) collect(inner, path ? `${path}.${key}` : key, depth + 1, found);
   }
+}
+
+/** The value at a path as Series names paths, of whatever kind; undefined where there is none. */
+export function valueAt(value: unknown, path: string): unknown {
+  if (path === "") return value;
+  if (typeof value !== "object" || value === null) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    if (path === key) return inner;
+    if (path.startsWith(`${key}.`)) return valueAt(inner, path.slice(key.length + 1));
+  }
+  return undefined;
 }

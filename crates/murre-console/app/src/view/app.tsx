@@ -2,7 +2,9 @@
 
 import type { Client } from "murre";
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { type Widget, withWidget } from "../model/dashboard.js";
 import { Watch } from "../model/watch.js";
+import { Dashboards, sharedDashboard } from "./dashboards.js";
 import { Detail } from "./detail.js";
 import { Header } from "./header.js";
 import { useAddress } from "./hooks.js";
@@ -10,9 +12,32 @@ import { Notices } from "./notices.js";
 import { Publish } from "./publish.js";
 import { Readings } from "./readings.js";
 import { Toolbar } from "./toolbar.js";
+import { useShelf } from "./use_shelf.js";
 
 /** All of it, over one client. */
 export function App({ client }: { client: Client }) {
+  const [view, setView] = useAddress("view", "topics");
+  const shelf = useShelf(sharedDashboard);
+  return (
+    <>
+      <a class="skip" href="#readings">
+        Skip to the readings
+      </a>
+      <Header client={client} view={view} onView={setView} />
+      <main id={view === "dashboards" ? "readings" : undefined} tabIndex={-1}>
+        <Notices client={client} />
+        {view === "dashboards" ? (
+          <Dashboards client={client} shelf={shelf} />
+        ) : (
+          <TopicsView client={client} onPin={(widget) => shelf.change(withWidget(shelf.dashboard, widget))} />
+        )}
+      </main>
+    </>
+  );
+}
+
+/** The list of topics with what belongs to it. */
+function TopicsView({ client, onPin }: { client: Client; onPin(widget: Widget): void }) {
   const [filter, setFilter] = useAddress("filter", "#");
   const [selected, setSelected] = useAddress("topic", "");
   const [search, setSearch] = useState("");
@@ -20,42 +45,33 @@ export function App({ client }: { client: Client }) {
   const [publishTo, setPublishTo] = useState<string>();
   const watch = useMemo(() => new Watch(client, filter), [client, filter]);
   useEffect(() => () => watch.close(), [watch]);
-
   return (
     <>
-      <a class="skip" href="#readings">
-        Skip to the readings
-      </a>
-      <Header client={client} />
-      <main>
-        <Toolbar
-          watch={watch}
-          onFilter={setFilter}
-          search={search}
-          onSearch={setSearch}
-          isPaused={isPaused}
-          onPause={() => setPaused(!isPaused)}
-          onPublish={() => setPublishTo(selected)}
-        />
-        <Notices client={client} />
-        {publishTo !== undefined && (
-          <Publish client={client} topic={publishTo} onClose={() => setPublishTo(undefined)} />
+      <Toolbar
+        watch={watch}
+        onFilter={setFilter}
+        search={search}
+        onSearch={setSearch}
+        isPaused={isPaused}
+        onPause={() => setPaused(!isPaused)}
+        onPublish={() => setPublishTo(selected)}
+      />
+      {publishTo !== undefined && <Publish client={client} topic={publishTo} onClose={() => setPublishTo(undefined)} />}
+      <div class={selected ? "panes with-detail" : "panes"}>
+        <Readings watch={watch} search={search} isPaused={isPaused} selected={selected} onSelect={setSelected} />
+        {selected && (
+          <Detail
+            key={selected}
+            client={client}
+            watch={watch}
+            name={selected}
+            isPaused={isPaused}
+            onClose={() => setSelected("")}
+            onPublish={() => setPublishTo(selected)}
+            onPin={onPin}
+          />
         )}
-        <div class={selected ? "panes with-detail" : "panes"}>
-          <Readings watch={watch} search={search} isPaused={isPaused} selected={selected} onSelect={setSelected} />
-          {selected && (
-            <Detail
-              key={selected}
-              client={client}
-              watch={watch}
-              name={selected}
-              isPaused={isPaused}
-              onClose={() => setSelected("")}
-              onPublish={() => setPublishTo(selected)}
-            />
-          )}
-        </div>
-      </main>
+      </div>
     </>
   );
 }

@@ -3,6 +3,7 @@
 import type { Client, Message } from "murre";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { decimalsOf, formatAge, formatNumber, formatRate } from "../../../page/figures.js";
+import { isPlace, type Widget } from "../model/dashboard.js";
 import { FORMAT_NAMES, hexDump, inFull, onOneLine } from "../model/payload.js";
 import { SERIES_POINTS_MAX, Series } from "../model/series.js";
 import type { Watch } from "../model/watch.js";
@@ -16,10 +17,11 @@ interface Props {
   isPaused: boolean;
   onClose(): void;
   onPublish(): void;
+  onPin(widget: Widget): void;
 }
 
 /** See the top of the file. */
-export function Detail({ client, watch, name, isPaused, onClose, onPublish }: Props) {
+export function Detail({ client, watch, name, isPaused, onClose, onPublish, onPin }: Props) {
   const now = useTick(isPaused);
   const series = useSeries(client, name);
   const [isHex, setHex] = useState(false);
@@ -50,6 +52,14 @@ export function Detail({ client, watch, name, isPaused, onClose, onPublish }: Pr
         <figure key={path}>
           <figcaption>
             <span>{path || "value"}</span>
+            {isPlace(above(path)) && path.endsWith(".0") && (
+              <Pin
+                what={`track of ${above(path)}`}
+                label="Pin track"
+                onPin={() => onPin({ topic: name, path: above(path), kind: "track" })}
+              />
+            )}
+            <Pin what={path || "value"} onPin={() => onPin({ topic: name, path, kind: "plot" })} />
             <strong>{shown(values.at(-1))}</strong>
           </figcaption>
           <Plot title={path} times={series.times} values={values} version={series.version} />
@@ -67,6 +77,7 @@ export function Detail({ client, watch, name, isPaused, onClose, onPublish }: Pr
           </dl>
           <div class="payload-head">
             <h3 id="payload-title">Payload</h3>
+            <Pin what="payload" onPin={() => onPin({ topic: name, path: "", kind: "state" })} />
             <button type="button" aria-pressed={isHex} onClick={() => setHex(!isHex)}>
               Hex
             </button>
@@ -100,6 +111,25 @@ function useSeries(client: Client, name: string): Series {
     return () => void subscription.close();
   }, [client, name, series]);
   return series;
+}
+
+/** The path one step up: `a` of `a.0`. */
+function above(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf(".")));
+}
+
+/** Puts a field on the dashboard that was last chosen. */
+function Pin({ what, label = "Pin", onPin }: { what: string; label?: string; onPin(): void }) {
+  const [isPinned, setPinned] = useState(false);
+  const pin = () => {
+    onPin();
+    setPinned(true);
+  };
+  return (
+    <button type="button" class="pin" aria-label={`Pin ${what} to the dashboard`} onClick={pin}>
+      {isPinned ? "Pinned" : label}
+    </button>
+  );
 }
 
 function shown(value: number | null | undefined): string {

@@ -1,0 +1,84 @@
+// Dashboards: which fields are pinned, how each is shown, and how all of it becomes text and comes back.
+
+/** How a field is shown. */
+export const KINDS = ["plot", "number", "gauge", "state", "track"] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** A field of a topic's payloads on a dashboard. */
+export interface Widget {
+  topic: string;
+  /** In the payload, its parts joined by dots; empty: the payload itself. */
+  path: string;
+  kind: Kind;
+}
+
+/** Whether a field can be a track: GeoJSON's way to say where something is. */
+export function isPlace(path: string): boolean {
+  return path === "coordinates" || path.endsWith(".coordinates");
+}
+
+/** A named set of widgets, in the order that they are shown in. Never changed: another one takes its place. */
+export interface Dashboard {
+  name: string;
+  widgets: readonly Widget[];
+}
+
+export const WIDGETS_MAX = 48;
+const NAME_MAX = 80;
+const TEXT_MAX = 1024;
+
+/** A dashboard from its JSON, which may come from anywhere. Throws an Error that says what is wrong. */
+export function parseDashboard(text: string): Dashboard {
+  const { name, widgets } = asObject(JSON.parse(text), "a dashboard");
+  if (!Array.isArray(widgets)) throw new Error("a dashboard has a list of widgets");
+  if (widgets.length > WIDGETS_MAX) throw new Error(`a dashboard has at most ${WIDGETS_MAX} widgets`);
+  const empty: Dashboard = { name: textOf("a name", name, NAME_MAX), widgets: [] };
+  return widgets.map(parseWidget).reduce(withWidget, empty);
+}
+
+function parseWidget(value: unknown): Widget {
+  const { topic, path, kind } = asObject(value, "a widget");
+  const known = KINDS.find((each) => each === kind);
+  if (!known) throw new Error(`a widget is one of ${KINDS.join(", ")}, not ${JSON.stringify(kind)}`);
+  return { topic: textOf("a topic", topic, TEXT_MAX), path: textOf("a path", path, TEXT_MAX), kind: known };
+}
+
+function asObject(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null) throw new Error(`${what} is an object`);
+  return value as Record<string, unknown>;
+}
+
+function textOf(what: string, value: unknown, max: number): string {
+  if (typeof value !== "string" || value.length > max)
+    throw new Error(`${what} is a text of at most ${max} characters`);
+  return value;
+}
+
+/** For the address of a page: JSON in base64url. */
+export function toAddress(dashboard: Dashboard): string {
+  const bytes = new TextEncoder().encode(JSON.stringify(dashboard));
+  const base64 = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  return base64.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+/** From the address of a page. Throws an Error that says what is wrong. */
+export function fromAddress(text: string): Dashboard {
+  const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  return parseDashboard(new TextDecoder().decode(Uint8Array.from(binary, (character) => character.charCodeAt(0))));
+}
+
+/** With another widget; as it is where it has that one, or has no room. */
+export function withWidget(dashboard: Dashboard, widget: Widget): Dashboard {
+  const isThere = dashboard.widgets.some(({ topic, path }) => topic === widget.topic && path === widget.path);
+  if (isThere || dashboard.widgets.length >= WIDGETS_MAX) return dashboard;
+  return { ...dashboard, widgets: [...dashboard.widgets, widget] };
+}
+
+/** With the widget at `from` in the place `to`. */
+export function withMoved(dashboard: Dashboard, from: number, to: number): Dashboard {
+  const widgets = [...dashboard.widgets];
+  const [moved] = widgets.splice(from, 1);
+  if (!moved || to < 0 || to > widgets.length) return dashboard;
+  widgets.splice(to, 0, moved);
+  return { ...dashboard, widgets };
+}
