@@ -64,6 +64,8 @@ impl<IO: Stream> SocketLink<IO> {
     /// Does the same with a socket that was full, without waiting until it says that it no longer is.
     fn write_now(&self, local: &Local) -> io::Result<()> {
         let mut socket = self.socket.borrow_mut();
+        // nothing more is taken before the socket has room: in the outbox it may still make way for what is newer
+        socket.write_now(|block| local.sent(self.key, block))?;
         while self.fill(&mut socket, local) {
             socket.write_now(|block| local.sent(self.key, block))?;
         }
