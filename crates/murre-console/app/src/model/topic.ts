@@ -80,6 +80,7 @@ export class Topic {
     if (this.recent.length > RECENT_MAX) this.recent.pop();
     if (isPast) {
       this.arrived = now - Math.max(0, age);
+      void this.points;
       this.#undrawn = message;
       return;
     }

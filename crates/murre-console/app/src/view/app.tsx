@@ -4,7 +4,7 @@ import type { Client } from "murre";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Widget, withWidget } from "../model/dashboard.js";
 import { Watch } from "../model/watch.js";
-import { Dashboards, sharedDashboard } from "./dashboards.js";
+import { Dashboards, takeSharedDashboard } from "./dashboards.js";
 import { Detail } from "./detail.js";
 import { Header } from "./header.js";
 import { useAddress } from "./hooks.js";
@@ -17,7 +17,7 @@ import { useShelf } from "./use_shelf.js";
 /** All of it, over one client. */
 export function App({ client }: { client: Client }) {
   const [view, setView] = useAddress("view", "topics");
-  const shelf = useShelf(sharedDashboard);
+  const shelf = useShelf(takeSharedDashboard);
   return (
     <>
       <a class="skip" href="#readings">

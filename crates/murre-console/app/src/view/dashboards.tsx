@@ -193,14 +193,18 @@ function download(dashboard: Dashboard): void {
   URL.revokeObjectURL(link.href);
 }
 
-/** A dashboard that the page's address has, if it has one that can be read. */
-export function sharedDashboard(): Dashboard | undefined {
-  const text = location.hash.slice(1);
+/** Takes a dashboard out of the page's address, if it has one that can be read: from then on this browser has it. */
+export function takeSharedDashboard(): Dashboard | undefined {
+  const shared = sharedBy(location.hash.slice(1));
+  if (shared) history.replaceState(null, "", location.pathname + location.search);
+  return shared;
+}
+
+function sharedBy(text: string): Dashboard | undefined {
   if (text === "demo") return DEMO;
-  if (text === "" || !/^[\w-]{8,}$/.test(text)) return undefined;
   try {
     return fromAddress(text);
   } catch {
-    return undefined;
+    return undefined; // A place in the page, or an address that was cut short.
   }
 }

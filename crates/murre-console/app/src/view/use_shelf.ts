@@ -46,7 +46,7 @@ function begin(shared: Dashboard | undefined): { all: readonly Dashboard[]; at: 
   if (known >= 0) return { all: kept, at: known };
   const [only, more] = kept;
   // Nothing worth keeping beside it: the empty one that everybody begins with.
-  const all = !more && only?.widgets.length === 0 ? [shared] : [...kept, shared];
+  const all = !more && only?.widgets.length === 0 ? [shared] : [shared, ...kept];
   save(localStorage, all);
-  return { all, at: all.length - 1 };
+  return { all, at: 0 };
 }
