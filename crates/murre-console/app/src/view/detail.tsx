@@ -1,7 +1,7 @@
 // One topic in full: its payload, its numbers over time with what was before, its last messages.
 
 import type { Client, Message } from "murre";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { decimalsOf, formatAge, formatNumber, formatRate } from "../../../page/figures.js";
 import { isPlace, type Widget } from "../model/dashboard.js";
 import { FORMAT_NAMES, hexDump, inFull, onOneLine } from "../model/payload.js";
@@ -26,7 +26,7 @@ export function Detail({ client, watch, name, isPaused, onClose, onPublish, onPi
   const series = useSeries(client, name);
   const [isHex, setHex] = useState(false);
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []);
+  useLayoutEffect(() => heading.current?.focus(), []);
   const topic = watch.topics.get(name);
   const message = topic?.message;
   return (
