@@ -43,8 +43,10 @@ fn build(package: &str, name: &str, target: &[&str]) -> PathBuf {
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter(|message| message["target"]["name"] == name)
         .find_map(|message| {
-            let built = message["executable"].as_str().or(message["filenames"][0].as_str());
-            built.map(PathBuf::from)
+            // a package may have a library of the same name as its binary
+            let built =
+                if target.contains(&"--lib") { &message["filenames"][0] } else { &message["executable"] };
+            built.as_str().map(PathBuf::from)
         })
         .expect("cargo names the file that it built")
 }

@@ -179,9 +179,11 @@ fn what_this_version_does_not_have_is_said_and_not_ignored() {
     let broker = Broker::start();
     let mut client = Client::connect(&broker);
 
-    for options in [json!({ "max_rate": 1 }), json!({ "where": "value > 3" })] {
-        let answer = client.try_subscribe(1, "site/#", options.clone());
-        assert_eq!(answer.number(2), 4501, "{options}: {answer:?}");
+    let acknowledged = json!({ "max_rate": 1, "ack": true });
+    let shared = json!({ "max_rate": 1, "from": "live" });
+    for (filter, options) in [("site/#", acknowledged), ("$share/group/site/#", shared)] {
+        let answer = client.try_subscribe(1, filter, options.clone());
+        assert_eq!(answer.number(2), 4501, "{filter} {options}: {answer:?}");
     }
 }
 
