@@ -171,27 +171,11 @@ impl Fields for ObjectFields<'_> {
     }
 
     fn uints(&mut self, name: &'static str, items: impl ExactSizeIterator<Item = u64>) {
-        let out = self.entry(name);
-        out.push(b'[');
-        for (at, n) in items.enumerate() {
-            if at > 0 {
-                out.push(b',');
-            }
-            write_uint(n, out);
-        }
-        out.push(b']');
+        write_items(self.entry(name), items, write_uint);
     }
 
     fn list<'v>(&mut self, name: &'static str, items: impl ExactSizeIterator<Item = &'v str>) {
-        let out = self.entry(name);
-        out.push(b'[');
-        for (at, item) in items.enumerate() {
-            if at > 0 {
-                out.push(b',');
-            }
-            write_text(item, out);
-        }
-        out.push(b']');
+        write_items(self.entry(name), items, write_text);
     }
 
     fn texts<'v>(&mut self, name: &'static str, pairs: impl ExactSizeIterator<Item = (&'v str, &'v str)>) {
@@ -201,6 +185,17 @@ impl Fields for ObjectFields<'_> {
     fn counts<'v>(&mut self, name: &'static str, pairs: impl ExactSizeIterator<Item = (&'v str, u64)>) {
         write_pairs(self.entry(name), pairs, write_uint);
     }
+}
+
+fn write_items<V>(out: &mut Vec<u8>, items: impl Iterator<Item = V>, write: impl Fn(V, &mut Vec<u8>)) {
+    out.push(b'[');
+    for (at, item) in items.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write(item, out);
+    }
+    out.push(b']');
 }
 
 fn write_pairs<'v, V>(
