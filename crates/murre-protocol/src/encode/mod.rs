@@ -16,8 +16,7 @@ mod view;
 /// A packet's elements or a map's entries, being written.
 pub(crate) trait Fields {
     fn uint(&mut self, name: &'static str, n: u64);
-    /// A number, as a uint where it is one.
-    fn number(&mut self, name: &'static str, n: f64);
+    fn float(&mut self, name: &'static str, n: f64);
     fn boolean(&mut self, name: &'static str, value: bool);
     fn text(&mut self, name: &'static str, text: &str);
     fn bytes(&mut self, name: &'static str, bytes: &[u8]);
@@ -46,6 +45,14 @@ pub(crate) trait Fields {
         }
     }
 
+    /// A number, as a uint where it is one.
+    fn number(&mut self, name: &'static str, n: f64) {
+        match as_uint(n) {
+            Some(n) => self.uint(name, n),
+            None => self.float(name, n),
+        }
+    }
+
     /// A boolean, where it isn't what its absence means.
     fn true_if(&mut self, name: &'static str, value: bool) {
         if value {
@@ -55,7 +62,7 @@ pub(crate) trait Fields {
 }
 
 /// A number as a uint, where it is one without loss.
-pub(crate) fn as_uint(n: f64) -> Option<u64> {
+fn as_uint(n: f64) -> Option<u64> {
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
     ((0.0..=EXACT_MAX).contains(&n) && n.fract() == 0.0 && n.is_sign_positive()).then_some(n as u64)
 }

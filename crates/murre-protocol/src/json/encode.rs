@@ -10,7 +10,7 @@ use crate::{
     Format,
     codec::HasOptions,
     decode::Kind,
-    encode::{self, Fields, as_uint},
+    encode::{self, Fields},
     packet::{BrokerPacket, ClientPacket, Message},
 };
 
@@ -134,13 +134,9 @@ impl Fields for ObjectFields<'_> {
         write_uint(n, self.entry(name));
     }
 
-    fn number(&mut self, name: &'static str, n: f64) {
-        let out = self.entry(name);
-        match as_uint(n) {
-            Some(n) => write_uint(n, out),
-            // Writing to a `Vec` never fails.
-            None => drop(serde_json::to_writer(out, &n)),
-        }
+    fn float(&mut self, name: &'static str, n: f64) {
+        // Writing to a `Vec` never fails.
+        drop(serde_json::to_writer(self.entry(name), &n));
     }
 
     fn boolean(&mut self, name: &'static str, value: bool) {

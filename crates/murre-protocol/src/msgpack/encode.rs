@@ -5,7 +5,7 @@ use crate::{
     Format,
     codec::HasOptions,
     decode::Kind,
-    encode::{self, Fields, as_uint},
+    encode::{self, Fields},
     packet::{BrokerPacket, ClientPacket, Message},
 };
 
@@ -86,12 +86,8 @@ impl Fields for ArrayFields<'_> {
         writer::uint(self.entry(name), n);
     }
 
-    fn number(&mut self, name: &'static str, n: f64) {
-        let out = self.entry(name);
-        match as_uint(n) {
-            Some(n) => writer::uint(out, n),
-            None => writer::float(out, n),
-        }
+    fn float(&mut self, name: &'static str, n: f64) {
+        writer::float(self.entry(name), n);
     }
 
     fn boolean(&mut self, name: &'static str, value: bool) {
