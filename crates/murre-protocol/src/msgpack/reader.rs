@@ -76,24 +76,26 @@ impl<'a> Reader<'a> {
     /// An unsigned integer, in any unsigned encoding.
     #[inline]
     pub(crate) fn uint(&mut self) -> Result<u64, Problem> {
-        match self.marker()? {
+        let marker = self.marker()?;
+        self.unsigned(marker, "uint")
+    }
+
+    /// The unsigned integer behind `marker`; where that is none, `expected` wasn't found.
+    #[inline]
+    fn unsigned(&mut self, marker: Marker, expected: &'static str) -> Result<u64, Problem> {
+        match marker {
             Marker::FixPos(n) => Ok(n.into()),
             Marker::U8 => self.u8().map(Into::into),
             Marker::U16 => self.u16().map(Into::into),
             Marker::U32 => self.u32().map(Into::into),
             Marker::U64 => self.u64(),
-            other => Err(mismatch("uint", other)),
+            other => Err(mismatch(expected, other)),
         }
     }
 
     /// An integer or a float; integers past 2^53 are rounded.
     pub(crate) fn number(&mut self) -> Result<f64, Problem> {
         match self.marker()? {
-            Marker::FixPos(n) => Ok(n.into()),
-            Marker::U8 => self.u8().map(Into::into),
-            Marker::U16 => self.u16().map(Into::into),
-            Marker::U32 => self.u32().map(Into::into),
-            Marker::U64 => self.u64().map(|n| n as f64),
             Marker::FixNeg(n) => Ok(n.into()),
             Marker::I8 => self.chunk().map(|bytes| i8::from_be_bytes(bytes).into()),
             Marker::I16 => self.chunk().map(|bytes| i16::from_be_bytes(bytes).into()),
@@ -101,7 +103,7 @@ impl<'a> Reader<'a> {
             Marker::I64 => self.chunk().map(|bytes| i64::from_be_bytes(bytes) as f64),
             Marker::F32 => self.chunk().map(|bytes| f32::from_be_bytes(bytes).into()),
             Marker::F64 => self.chunk().map(f64::from_be_bytes),
-            other => Err(mismatch("number", other)),
+            other => self.unsigned(other, "number").map(|n| n as f64),
         }
     }
 
