@@ -267,7 +267,7 @@ impl MessageBatch {
         let topic_at = start + string_header(topic_len);
         let payload_at = topic_at + topic_len + 1 + bin_header(message.payload.len());
         let retain = message.options.as_ref().is_some_and(|options| options.retain);
-        let options = message.options.map(|options| keep(&mut self.options, owned_options(*options)));
+        let options = message.options.map(|options| keep(&mut self.options, options.into_owned()));
         self.entries.push(MessageEntry {
             hash,
             hubs,
@@ -374,7 +374,9 @@ fn tail_options(tail: &[u8]) -> Option<MessageOptions<'static>> {
     Codec::MessagePack.message_head(0, HasOptions(true), &mut packet);
     packet.extend_from_slice(tail);
     match Codec::MessagePack.broker_packet(&packet, usize::MAX) {
-        Ok(Some((BrokerPacket::Message { message, .. }, _))) => message.options.map(|o| owned_options(*o)),
+        Ok(Some((BrokerPacket::Message { message, .. }, _))) => {
+            message.options.map(|options| options.into_owned())
+        }
         _ => None,
     }
 }
@@ -395,19 +397,6 @@ fn bin_header(len: usize) -> usize {
         0..256 => 2,
         256..65_536 => 3,
         _ => 5,
-    }
-}
-
-/// The options of a message, owning their text.
-pub(crate) fn owned_options(options: MessageOptions<'_>) -> MessageOptions<'static> {
-    MessageOptions {
-        time: options.time,
-        retain: options.retain,
-        patch: options.patch,
-        reply_to: options.reply_to.map(own_text),
-        correlation: options.correlation.map(|bytes| Cow::Owned(bytes.into_owned())),
-        properties: options.properties.into_iter().map(|(k, v)| (own_text(k), own_text(v))).collect(),
-        expiry: options.expiry,
     }
 }
 

@@ -170,7 +170,7 @@ impl Shard {
                     payload: &message.payload,
                     time: message.time,
                     position: message.position,
-                    options: message.options.map(|options| Box::new(crate::batch::owned_options(*options))),
+                    options: message.options.map(|options| Box::new(options.into_owned())),
                     kept: true,
                     logged: true,
                 },

@@ -7,8 +7,6 @@ use murre_protocol::{
     packet::{BrokerPacket, Message, MessageOptions, NoticeKind, ViewOptions},
 };
 
-use crate::batch::owned_options;
-
 /// A packet of the broker, with what tests look at.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Said {
@@ -131,7 +129,7 @@ impl Delivery {
 
     fn of(sub: u64, message: Message<'_>) -> Self {
         let Message { topic, format, payload, time, position, options } = message;
-        let options = options.map(|options| owned_options(*options)).unwrap_or_default();
+        let options = options.map(|options| options.into_owned()).unwrap_or_default();
         Self {
             sub,
             topic: topic.into_owned(),
