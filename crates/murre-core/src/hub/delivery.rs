@@ -149,16 +149,12 @@ impl Hub {
             if subscription.keeping.as_ref().is_some_and(|keeping| !keeping.wants(entry.position)) {
                 continue;
             }
-            let sub = subscription.sub;
-            let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return sent };
-            if replayed(entry) && subscription.ack.is_none() {
-                let (tail, has_options) = run.tail(0, slot.outbox.codec());
-                slot.outbox.message(&mut self.pool, sub, has_options, tail);
-                wake(slot, out);
-                sent += 1;
-            } else if self.deliver_to(place, &mut run, 0, out) {
-                sent += 1;
-            }
+            let is_sent = if replayed(entry) && subscription.ack.is_none() {
+                self.write_to(place, &mut run, 0, out)
+            } else {
+                self.deliver_to(place, &mut run, 0, out)
+            };
+            sent += u64::from(is_sent);
         }
         self.counters.delivered.add(sent);
         sent
@@ -220,11 +216,14 @@ impl Hub {
                 return false;
             }
         }
-        let Some(slot) =
-            self.subscriptions.get(place as usize).and_then(|s| self.sessions.get_mut(s.session as usize))
-        else {
-            return false;
-        };
+        self.write_to(place, run, at, out)
+    }
+
+    /// Writes a message of a run into a subscription's outbox, whatever is in there. False where there is none.
+    pub(super) fn write_to(&mut self, place: u32, run: &mut Run<'_>, at: usize, out: &mut Outputs) -> bool {
+        let Some(subscription) = self.subscriptions.get(place as usize) else { return false };
+        let sub = subscription.sub;
+        let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return false };
         let (tail, has_options) = run.tail(at, slot.outbox.codec());
         slot.outbox.message(&mut self.pool, sub, has_options, tail);
         wake(slot, out);

@@ -22,7 +22,6 @@ use slab::Slab;
 use super::{
     Hub,
     run::Run,
-    wake,
     wish::{Refusal, Wish},
 };
 use crate::{
@@ -308,17 +307,12 @@ impl Hub {
         let mut sent = 0;
         for entry in sending.entries() {
             let mut run = Run::single(sending, entry);
-            if !replayed {
-                sent += u64::from(self.deliver_to(place, &mut run, 0, out));
-                continue;
-            }
-            let Some(subscription) = self.subscriptions.get(place as usize) else { return sent };
-            let sub = subscription.sub;
-            let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return sent };
-            let (tail, has_options) = run.tail(0, slot.outbox.codec());
-            slot.outbox.message(&mut self.pool, sub, has_options, tail);
-            wake(slot, out);
-            sent += 1;
+            let is_sent = if replayed {
+                self.write_to(place, &mut run, 0, out)
+            } else {
+                self.deliver_to(place, &mut run, 0, out)
+            };
+            sent += u64::from(is_sent);
         }
         sent
     }
