@@ -104,6 +104,21 @@ fn key(filter: &str, options: &ViewOptions<'static>) -> Box<[u8]> {
     bytes.into()
 }
 
+/// Puts a view's messages into a batch.
+fn into(batch: &mut MessageBatch) -> impl FnMut(&Message<'_>) {
+    |message| {
+        batch.push(0, 0, message.clone());
+    }
+}
+
+/// As [`into`], for a snapshot's view: positions must not fall when those of the `shared` one follow.
+fn capped_into<'b>(batch: &'b mut MessageBatch, shared: &'b View) -> impl FnMut(&Message<'_>) {
+    |message| {
+        let position = shared.cap(message.position);
+        batch.push(0, 0, Message { position, ..message.clone() });
+    }
+}
+
 impl Hub {
     /// Whether a subscription may have a view: an equal one is at work, or there may be one more.
     pub(super) fn check_view(&self, wish: &Wish<'_>) -> Result<(), Refusal> {
@@ -183,9 +198,7 @@ impl Hub {
         let before = subscription.view.as_ref().and_then(|view| view.at_work);
         if let Some(at_work) = before.and_then(|view| self.views.get(view)) {
             let mut waiting = MessageBatch::new(self.worker);
-            at_work.view.send_waiting(&mut |message| {
-                waiting.push(0, 0, message.clone());
-            });
+            at_work.view.send_waiting(&mut into(&mut waiting));
             self.send_to(&[place], &waiting, out);
         }
         self.set_view(place, viewed);
@@ -227,9 +240,7 @@ impl Hub {
     ) {
         let mut sending = std::mem::replace(&mut self.views.sending, MessageBatch::new(self.worker));
         let Some(at_work) = self.views.get(view) else { return };
-        act(at_work, &mut |message| {
-            sending.push(0, 0, message.clone());
-        });
+        act(at_work, &mut into(&mut sending));
         if !sending.is_empty() {
             let members = std::mem::take(&mut at_work.members);
             self.send_to(&members, &sending, out);
@@ -291,14 +302,8 @@ impl Hub {
         let Some(viewed) = viewed else { return };
         let Some(at_work) = viewed.at_work.and_then(|view| views.get(view)) else { return };
         match &mut viewed.of_snapshot {
-            None => at_work.view.offer(message, &mut |message| {
-                sending.push(0, 0, message.clone());
-            }),
-            // positions must not fall when those of the shared one follow
-            Some(view) => view.offer(message, &mut |message| {
-                let position = at_work.view.cap(message.position);
-                sending.push(0, 0, Message { position, ..message.clone() });
-            }),
+            None => at_work.view.offer(message, &mut into(sending)),
+            Some(view) => view.offer(message, &mut capped_into(sending, &at_work.view)),
         }
     }
 
@@ -333,15 +338,10 @@ impl Hub {
         let Some(view) = viewed.at_work else { return 0 };
         let Some(at_work) = views.get(view) else { return 0 };
         match of_snapshot {
-            Some(of_snapshot) => of_snapshot.send_waiting(&mut |message| {
-                let position = at_work.view.cap(message.position);
-                sending.push(0, 0, Message { position, ..message.clone() });
-            }),
+            Some(of_snapshot) => of_snapshot.send_waiting(&mut capped_into(&mut sending, &at_work.view)),
             None => {
                 at_work.catching_up = false;
-                at_work.view.due(now, &mut |message| {
-                    sending.push(0, 0, message.clone());
-                });
+                at_work.view.due(now, &mut into(&mut sending));
             }
         }
         for position in positions {
