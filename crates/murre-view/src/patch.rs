@@ -128,10 +128,7 @@ impl Differ {
             return Ok(Some(beside.value));
         }
         self.moved_left = self.moved_left.checked_sub(1).ok_or(Unusable::TooLong)?;
-        match other.get(&key.plain()?) {
-            Err(Unusable::Missing) => Ok(None),
-            found => found.map(Some),
-        }
+        other.find(&key.plain()?)
     }
 }
 

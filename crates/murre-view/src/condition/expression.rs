@@ -8,7 +8,7 @@ use super::{
     Subject,
     numbers::{Arithmetic, is_number, order, whole},
 };
-use crate::value::{Raw, Text, Unusable, Value};
+use crate::value::{Text, Unusable, Value};
 
 type Two = Box<[Expression; 2]>;
 
@@ -92,7 +92,7 @@ impl Expression {
             Self::Variable(variable) => variable.value(subject),
             Self::Field { .. } | Self::Index(_) => self.raw(subject),
             Self::Has { of, name } => match of.value(subject)? {
-                Value::Map(map) => found(map.get(name)).map(|found| Value::Bool(found.is_some())),
+                Value::Map(map) => map.find(name).map(|found| Value::Bool(found.is_some())),
                 _ => Err(Unusable::Types),
             },
             Self::Not(one) => one.truth(subject).map(|truth| Value::Bool(!truth)),
@@ -180,14 +180,6 @@ fn decided<'a>(both: &'a Two, subject: &Subject<'a>, deciding: bool) -> Result<V
     }
     let right = right.truth(subject)?;
     if right == deciding { Ok(Value::Bool(right)) } else { left.map(Value::Bool) }
-}
-
-/// What was found, if anything.
-fn found(raw: Result<Raw<'_>, Unusable>) -> Result<Option<Raw<'_>>, Unusable> {
-    match raw {
-        Err(Unusable::Missing) => Ok(None),
-        raw => raw.map(Some),
-    }
 }
 
 impl Constant {
@@ -297,7 +289,7 @@ fn is_in(item: Value<'_>, list: Value<'_>) -> Result<bool, Unusable> {
             let item = text_of(item)?;
             Ok(topic.split('/').any(|level| item == *level))
         }
-        Value::Map(map) => found(map.get(&text_of(item)?.plain()?)).map(|found| found.is_some()),
+        Value::Map(map) => map.find(&text_of(item)?.plain()?).map(|found| found.is_some()),
         Value::List(list) => list.any(|other| is_equal(item, other)),
         _ => Err(Unusable::Types),
     }

@@ -88,6 +88,18 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// As [`Raw::get`]; none where it is no map or lacks the key.
+    ///
+    /// # Errors
+    /// [`Unusable::Malformed`].
+    #[inline]
+    pub fn find(self, key: &str) -> Result<Option<Self>, Unusable> {
+        match self.get(key) {
+            Err(Unusable::Missing) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     /// The item at `index`, counted from 0, where it is a list that has it.
     ///
     /// # Errors
