@@ -4,7 +4,7 @@ use std::path::Path;
 
 use murre_core::log::KeepRules;
 use murre_protocol::{
-    Codec, Position, Timestamp, TopicName,
+    Codec, Position, Timestamp,
     packet::{BrokerPacket, Message, MessageOptions},
 };
 use murre_store::{Archived, Damage};
@@ -69,7 +69,7 @@ impl Wanted {
     fn wants(&self, record: &Archived) -> bool {
         self.since.is_none_or(|since| record.time >= since)
             && self.until.is_none_or(|until| record.time < until)
-            && TopicName::parse(record.topic.as_str()).is_ok_and(|topic| self.filter.matches(&topic))
+            && self.filter.matches_text(&record.topic)
     }
 }
 
