@@ -12,6 +12,7 @@
 //! | `broker` | the flags that say which broker, and the connection to it |
 //! | `configuration` | the flags that set the broker's configuration, and reading it |
 //! | `logging` | what of the broker's log is shown, and how |
+//! | `time` | points in time, from the protocol's form to the calendar's and back |
 //! | `failure` | what can go wrong, and the exit codes |
 
 mod args;
@@ -24,6 +25,7 @@ mod lines;
 mod logging;
 mod output;
 mod payload;
+mod time;
 
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use murre_protocol::{Timestamp, TopicFilter};
 use murre_server::moment;
 
-use crate::{broker::BrokerFlags, failure::Failure, output::Output};
+use crate::{broker::BrokerFlags, failure::Failure, output::Output, time::now};
 
 mod broker;
 mod directory;
@@ -109,8 +109,4 @@ fn wanted(args: &Args) -> Result<Wanted, Failure> {
         return Err(usage("--until", "expected a time later than --since".to_owned()));
     }
     Ok(Wanted { filter, since, until, now, limit: args.limit })
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_millis(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0))
 }

@@ -126,10 +126,6 @@ fn expiry_left(message: &Message<'_>, now: Timestamp) -> Result<Option<u64>, Exp
 #[derive(Debug, PartialEq, Eq)]
 struct Expired;
 
-fn now() -> Timestamp {
-    Timestamp::from_millis(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0))
-}
-
 /// A note on messages that were missing already where these were exported.
 fn lost(name: &str, number: u64, why: &str) -> String {
     format!("{name}, line {number}: messages were missing already when it was saved ({why})")
@@ -140,6 +136,7 @@ mod tests {
     use murre_protocol::{Format, Position, packet::MessageOptions};
 
     use super::*;
+    use crate::time::now;
 
     #[test]
     fn an_expiry_counts_from_the_time_of_the_message() {

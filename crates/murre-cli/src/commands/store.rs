@@ -15,6 +15,7 @@ use crate::{
     configuration::Flags,
     failure::Failure,
     output::{Align, Output, Table, escape, thousands},
+    time::in_calendar,
 };
 
 /// Flags of `murre store`.
@@ -177,8 +178,7 @@ fn kept_by(topic: &TopicReport, config: &Config) -> String {
 }
 
 fn time(time: Timestamp) -> String {
-    let time = i64::try_from(time.millis()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    time.map_or_else(String::new, |time| time.to_string())
+    in_calendar(time).map_or_else(String::new, |time| time.to_string())
 }
 
 fn said_of_damage(report: &Report) -> Vec<String> {

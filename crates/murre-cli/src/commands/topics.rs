@@ -12,6 +12,7 @@ use crate::{
     broker::BrokerFlags,
     failure::Failure,
     output::{Align, Output, Reading, Table, escape, shorten},
+    time::now,
 };
 
 /// Flags of `murre topics`.
@@ -87,7 +88,7 @@ fn lines(last: &BTreeMap<String, Message>, json: bool, output: &Output) -> Vec<S
     if last.is_empty() {
         return vec!["no topics".to_owned()];
     }
-    let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+    let now = now().millis();
     let mut table = Table::new(&[("topic", Align::Left), ("age", Align::Right), ("last value", Align::Left)]);
     for message in last.values() {
         let age = now.saturating_sub(message.time().millis());

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{Style, escape};
+use crate::time::in_calendar;
 
 /// How many bytes of a payload without a readable form are shown.
 const BYTES_SHOWN: usize = 16;
@@ -135,9 +136,7 @@ struct Line<'a> {
 
 /// Local time of day to the millisecond; with the date where that isn't today.
 fn clock(time: Timestamp) -> String {
-    let timestamp =
-        i64::try_from(time.millis()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    let Some(timestamp) = timestamp else { return format!("{} ms", time.millis()) };
+    let Some(timestamp) = in_calendar(time) else { return format!("{} ms", time.millis()) };
     let now = jiff::Zoned::now();
     let local = timestamp.to_zoned(now.time_zone().clone());
     let form = if local.date() == now.date() { "%H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S%.3f" };

@@ -10,12 +10,13 @@ use murre_client::{Client, Publish};
 use murre_protocol::packet::Message;
 use tokio::sync::mpsc;
 
-use super::{Expired, Imported, expiry_left, in_line, lost, now};
+use super::{Expired, Imported, expiry_left, in_line, lost};
 use crate::{
     broker::BrokerFlags,
     commands::{Stop, after, stop_signal},
     failure::Failure,
     lines::{self, Line, Lines},
+    time::now,
 };
 
 /// Acknowledged publishes that are waited for at a time.

@@ -10,12 +10,13 @@ use murre_core::log::KeepRules;
 use murre_protocol::packet::MessageOptions;
 use murre_store::{Import, ImportError, Options};
 
-use super::{Expired, Imported, expiry_left, in_line, lost, now};
+use super::{Expired, Imported, expiry_left, in_line, lost};
 use crate::{
     commands::store::opening,
     configuration::Flags,
     failure::Failure,
     lines::{self, Line, Lines},
+    time::now,
 };
 
 /// Makes the store. What was put in before a failure stays.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use murre_client::From;
 use murre_protocol::Timestamp;
 
-use crate::args::duration;
+use crate::{args::duration, time::of_calendar};
 
 /// Where to begin: with one of these at most.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
@@ -35,16 +35,11 @@ enum Since {
 }
 
 fn since(text: &str) -> Result<Since, String> {
-    let at = |text: &str| text.parse::<jiff::Timestamp>().ok().map(|time| Since::At(to_timestamp(time)));
+    let at = |text: &str| text.parse::<jiff::Timestamp>().ok().map(|time| Since::At(of_calendar(time)));
     duration(text).ok().map(Since::Ago).or_else(|| at(text)).ok_or_else(|| {
         "expected a time ago with its unit, such as 10m or 2h30m, or a point in time such as 2026-01-31T06:00:00Z"
             .to_owned()
     })
-}
-
-/// What was before 1970 counts as 1970.
-fn to_timestamp(time: jiff::Timestamp) -> Timestamp {
-    Timestamp::from_millis(u64::try_from(time.as_millisecond()).unwrap_or(0))
 }
 
 impl Start {
@@ -54,7 +49,7 @@ impl Start {
             return From::LastN(last);
         }
         if let Some(since) = self.since {
-            return From::Since(since.before(to_timestamp(now)));
+            return From::Since(since.before(of_calendar(now)));
         }
         if self.from_beginning {
             return From::Since(Timestamp::from_millis(0));
