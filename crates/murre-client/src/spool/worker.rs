@@ -16,7 +16,7 @@ use std::{
 
 use murre_protocol::{
     Codec,
-    packet::{ClientPacket, Publish, PublishOptions},
+    packet::{ClientPacket, Publish},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -152,7 +152,9 @@ struct Worker {
 
 /// A publish that was taken in, or wasn't.
 struct Taken {
-    append: Append,
+    /// Those of its [`Append`].
+    ticket: oneshot::Sender<Outcome>,
+    taken: oneshot::Sender<Result<(), Refused>>,
     result: Result<u64, Refused>,
 }
 
@@ -234,12 +236,13 @@ impl Worker {
     }
 
     fn take(&mut self, append: Append, gone: &mut Gone) -> Taken {
-        let result = self.store.append(|sequence| encode(&append.publish, sequence));
+        let Append { publish, ticket, taken } = append;
+        let result = self.store.append(|sequence| encode(publish, sequence));
         let result = result.map(|(sequence, more)| {
             gone.extend(more);
             sequence
         });
-        Taken { append, result }
+        Taken { ticket, taken, result }
     }
 
     /// Brings what was taken to the disk, as the rule is. After an error none of it counts.
@@ -280,9 +283,9 @@ impl Worker {
         let mut answers = Vec::new();
         let mut session = client.session();
         let Some(drain) = session.spool() else { return };
-        for Taken { append, result } in taken {
-            let result = result.map(|sequence| drain.expect(sequence, append.ticket));
-            answers.push((append.taken, result));
+        for Taken { ticket, taken, result } in taken {
+            let result = result.map(|sequence| drain.expect(sequence, ticket));
+            answers.push((taken, result));
         }
         dropped.iter().for_each(|&sequence| drain.dropped(sequence));
         drain.feed(messages);
@@ -297,10 +300,9 @@ impl Worker {
 }
 
 /// The packet of `publish`, with `sequence` also as the number that the broker answers with.
-fn encode(publish: &Publish<'_>, sequence: u64) -> Vec<u8> {
-    let options = publish.options.as_deref().cloned().unwrap_or_default();
-    let options = PublishOptions { sequence: Some(sequence), ..options };
-    let publish = Publish { id: sequence, options: Some(Box::new(options)), ..publish.clone() };
+fn encode(mut publish: Publish<'static>, sequence: u64) -> Vec<u8> {
+    publish.id = sequence;
+    publish.options.get_or_insert_default().sequence = Some(sequence);
     let mut packet = Vec::with_capacity(publish.topic.len() + publish.payload.len() + 48);
     Codec::MessagePack.write_client(&ClientPacket::Publish(publish), &mut packet);
     packet
