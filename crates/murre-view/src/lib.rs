@@ -14,28 +14,28 @@
 //! | [`condition`] | `where`: conditions in CEL |
 //! | [`select`] | `select`: parts of a payload |
 //! | [`deadband`] | `deadband`: what has hardly moved isn't sent |
-//! | [`window`] | `window`: figures over spans of time |
-//! | [`rate`] | `max_rate`: the newest of what comes too fast |
-//! | [`patch`] | `patch`: only what changed |
-//! | [`fresh`] | `expect`: topics that fall silent |
-//! | [`owed`] | the position up to which a subscription is owed nothing |
+//! | `window` | `window`: figures over spans of time |
+//! | `rate` | `max_rate`: the newest of what comes too fast |
+//! | `patch` | `patch`: only what changed |
+//! | `fresh` | `expect`: topics that fall silent |
+//! | `owed` | the position up to which a subscription is owed nothing |
 //! | [`trouble`] | what a view could not do |
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod condition;
 pub mod deadband;
-pub mod fresh;
-pub mod owed;
-pub mod patch;
+mod fresh;
+mod owed;
+mod patch;
 pub mod path;
 pub mod plan;
-pub mod rate;
+mod rate;
 pub mod select;
 pub mod trouble;
 pub mod value;
 pub mod view;
-pub mod window;
+mod window;
 mod work;
 
 pub use plan::{Plan, PlanError};

@@ -9,14 +9,14 @@ use murre_protocol::Position;
 
 /// Readings that are held, and how far each shard was seen.
 #[derive(Debug, Default)]
-pub struct Owed {
+pub(crate) struct Owed {
     held: BTreeSet<(u8, u64)>,
     seen: Vec<u64>,
 }
 
 impl Owed {
     /// A reading came.
-    pub fn saw(&mut self, position: Position) {
+    pub(crate) fn saw(&mut self, position: Position) {
         let shard = usize::from(position.shard());
         if self.seen.len() <= shard {
             self.seen.resize(shard + 1, 0);
@@ -27,7 +27,7 @@ impl Owed {
     }
 
     /// What a topic of `shard` holds changes from the reading with offset `before` to the one with `after`.
-    pub fn change(&mut self, shard: u8, before: Option<u64>, after: Option<u64>) {
+    pub(crate) fn change(&mut self, shard: u8, before: Option<u64>, after: Option<u64>) {
         if before == after {
             return;
         }
@@ -40,7 +40,7 @@ impl Owed {
     }
 
     /// `position`, or where something before it is held, the greatest up to which nothing is.
-    pub fn cap(&self, position: Position) -> Position {
+    pub(crate) fn cap(&self, position: Position) -> Position {
         let shard = position.shard();
         let first_held = self.held.range((shard, 0)..=(shard, u64::MAX)).next();
         first_held
@@ -48,7 +48,7 @@ impl Owed {
     }
 
     /// The greatest position of `shard` up to which nothing is owed.
-    pub fn settled(&self, shard: u8) -> Position {
+    pub(crate) fn settled(&self, shard: u8) -> Position {
         let seen = self.seen.get(usize::from(shard)).copied().unwrap_or(0);
         self.cap(Position::new(seen, shard))
     }

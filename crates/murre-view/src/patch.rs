@@ -14,7 +14,7 @@ const ENTRIES_MAX: usize = u16::MAX as usize;
 
 /// Appends a patch that makes `new` of `old`. False, and nothing is appended, where the whole of `new` has to be
 /// sent.
-pub fn write(format: Format, old: &[u8], new: &[u8], out: &mut Vec<u8>) -> bool {
+pub(crate) fn write(format: Format, old: &[u8], new: &[u8], out: &mut Vec<u8>) -> bool {
     let start = out.len();
     let (Some(old_map), Some(new_map)) = (Raw::of(format, old), Raw::of(format, new)) else { return false };
     if old.len().max(new.len()) > PAYLOAD_BYTES_MAX {

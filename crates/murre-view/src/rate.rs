@@ -2,13 +2,13 @@
 
 /// A greatest number of messages a second, for each topic.
 #[derive(Debug, Clone, Copy)]
-pub struct Rate {
+pub(crate) struct Rate {
     period_ms: f64,
 }
 
 /// What a topic's rate remembers, with the reading that waits.
 #[derive(Debug)]
-pub struct Paced<R> {
+pub(crate) struct Paced<R> {
     /// From when on the next may go, in Unix milliseconds.
     next_ms: f64,
     waiting: Option<R>,
@@ -22,13 +22,13 @@ impl<R> Default for Paced<R> {
 
 impl Rate {
     /// `per_second` messages, above zero. The time between two is kept to a microsecond.
-    pub fn new(per_second: f64) -> Self {
+    pub(crate) fn new(per_second: f64) -> Self {
         Self { period_ms: (1e6 / per_second).round() / 1000.0 }
     }
 
     /// Whether a reading that comes now may go at once; one that waited is left out for it. Otherwise it has to
     /// [wait](Paced::wait).
-    pub fn goes_at_once<R>(&self, paced: &mut Paced<R>, now_ms: u64) -> bool {
+    pub(crate) fn goes_at_once<R>(&self, paced: &mut Paced<R>, now_ms: u64) -> bool {
         let now = now_ms as f64;
         // A clock that was set back must not hold the topic up for longer than a period.
         paced.next_ms = paced.next_ms.min(now + self.period_ms);
@@ -41,7 +41,7 @@ impl Rate {
     }
 
     /// The reading that waits, if its time has come.
-    pub fn due<R>(&self, paced: &mut Paced<R>, now_ms: u64) -> Option<R> {
+    pub(crate) fn due<R>(&self, paced: &mut Paced<R>, now_ms: u64) -> Option<R> {
         let due_ms = paced.due_ms().filter(|due| *due <= now_ms)?;
         paced.next_ms = due_ms as f64 + self.period_ms;
         paced.waiting.take()
@@ -50,18 +50,18 @@ impl Rate {
 
 impl<R> Paced<R> {
     /// Lets a reading wait in place of the one that waited.
-    pub fn wait(&mut self, reading: R) {
+    pub(crate) fn wait(&mut self, reading: R) {
         self.waiting = Some(reading);
     }
 
     /// When the waiting reading may go; none where none waits.
-    pub fn due_ms(&self) -> Option<u64> {
+    pub(crate) fn due_ms(&self) -> Option<u64> {
         // Rounded up: never too early.
         self.waiting.as_ref().map(|_| self.next_ms.max(0.0).ceil() as u64)
     }
 
     /// The reading that waits.
-    pub fn waiting(&self) -> Option<&R> {
+    pub(crate) fn waiting(&self) -> Option<&R> {
         self.waiting.as_ref()
     }
 }

@@ -155,11 +155,6 @@ impl View {
         self.owed.cap(position)
     }
 
-    /// How many topics it remembers.
-    pub fn topics(&self) -> usize {
-        self.topics.len()
-    }
-
     /// Notes that a topic was heard, whatever the other parts make of it.
     fn hear(&mut self, plan: &Plan, fresh: Fresh, message: &Message<'_>, send: Send<'_>) {
         let Some(mut work) = self.place(message).and_then(|place| self.topic(place)) else { return };

@@ -148,7 +148,7 @@ impl Work<'_> {
         loop {
             let oldest = self.topic.windows.oldest();
             let Some(closed) = self.topic.windows.close(window, ended_ms) else { return };
-            let Closed { end_ms, payload, format, .. } = closed;
+            let Closed { end_ms, payload, format } = closed;
             let offset = oldest.unwrap_or_else(|| self.owed.settled(self.topic.shard).offset());
             let time = Timestamp::from_millis(end_ms);
             let passing = Passing { format, payload: &payload, time, options: None, offset };

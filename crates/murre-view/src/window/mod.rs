@@ -26,14 +26,14 @@ mod output;
 mod quantiles;
 mod topic;
 
-pub use topic::{Closed, Reading, TopicWindows};
+pub(crate) use topic::{Closed, Reading, TopicWindows};
 
 /// The numbers of one reading, one for each path.
 pub(crate) type Numbers = SmallVec<[Option<f64>; 4]>;
 
 /// Windows, compiled once.
 #[derive(Debug)]
-pub struct Window {
+pub(crate) struct Window {
     of: Vec<(Box<str>, Path)>,
     give: Vec<Figure>,
     length_ms: u64,
@@ -47,7 +47,7 @@ impl Window {
     ///
     /// # Errors
     /// A path is none.
-    pub fn compile(options: &packet::Window<'_>) -> Result<Self, PathError> {
+    pub(crate) fn compile(options: &packet::Window<'_>) -> Result<Self, PathError> {
         let path = |text: &str| {
             let name = if text.is_empty() { "value" } else { text };
             Ok((name.into(), Path::parse(text)?))

@@ -12,7 +12,7 @@ const EMPTY_RUN_MAX: u64 = 1440;
 
 /// What a window gathers of a topic.
 #[derive(Debug, Default)]
-pub struct TopicWindows {
+pub(crate) struct TopicWindows {
     /// By their start, oldest first; only those with readings.
     panes: VecDeque<Pane>,
     /// When the next window ends; none before the first reading, and after a gap.
@@ -33,28 +33,26 @@ struct Pane {
 
 /// A reading's place in time and order.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// The broker's time, Unix milliseconds.
-    pub time_ms: u64,
+    pub(crate) time_ms: u64,
     /// The source's time, where it was sent.
-    pub source_ms: Option<u64>,
+    pub(crate) source_ms: Option<u64>,
     /// Rises with each reading; what [`TopicWindows::oldest`] gives.
-    pub number: u64,
+    pub(crate) number: u64,
     /// How the payload was written.
-    pub format: Format,
+    pub(crate) format: Format,
 }
 
 /// A window that has ended.
 #[derive(Debug)]
-pub struct Closed {
-    /// Where it began, Unix milliseconds.
-    pub start_ms: u64,
-    /// Where it ended.
-    pub end_ms: u64,
+pub(crate) struct Closed {
+    /// Where it ended, Unix milliseconds.
+    pub(crate) end_ms: u64,
     /// Its payload.
-    pub payload: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
     /// How the payload is written: as the topic's last reading was, in JSON where that was text or bytes.
-    pub format: Format,
+    pub(crate) format: Format,
 }
 
 impl TopicWindows {
@@ -186,7 +184,7 @@ impl TopicWindows {
         let format =
             if self.format == Some(Format::MessagePack) { Format::MessagePack } else { Format::Json };
         let payload = window.payload(format, (start_ms, end_ms, readings), &figures);
-        Some(Closed { start_ms, end_ms, payload, format })
+        Some(Closed { end_ms, payload, format })
     }
 
     /// When the next window can be sent if no reading comes; none where none is open.
@@ -199,7 +197,7 @@ impl TopicWindows {
     }
 
     /// The number of the oldest reading that a window still to be sent holds.
-    pub fn oldest(&self) -> Option<u64> {
+    pub(crate) fn oldest(&self) -> Option<u64> {
         self.panes.iter().map(|pane| pane.oldest).min()
     }
 }
