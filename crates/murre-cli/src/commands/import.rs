@@ -58,11 +58,9 @@ struct Imported {
 /// # Errors
 /// A line that can't be used, no broker or store, a refusal.
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    let input = open(args.file.as_deref())?;
-    let name = match &args.file {
-        Some(file) if file.as_os_str() != "-" => file.display().to_string(),
-        _ => "standard input".to_owned(),
-    };
+    let file = args.file.as_deref().filter(|file| file.as_os_str() != "-");
+    let input = open(file)?;
+    let name = file.map_or_else(|| "standard input".to_owned(), |file| file.display().to_string());
     let mut imported = Imported::default();
     let outcome = match &args.data {
         Some(path) => directory::import(path, args.config.clone(), input, &name, &mut imported),
@@ -93,15 +91,16 @@ impl Imported {
     }
 }
 
+/// Standard input, where there is no file.
 fn open(file: Option<&Path>) -> Result<Box<dyn BufRead + Send>, Failure> {
     match file {
-        Some(file) if file.as_os_str() != "-" => {
+        Some(file) => {
             let open = File::open(file);
             let open =
                 open.map_err(|error| Failure::Usage(format!("cannot read {}: {error}", file.display())))?;
             Ok(Box::new(BufReader::with_capacity(256 * 1024, open)))
         }
-        _ => Ok(Box::new(BufReader::with_capacity(256 * 1024, io::stdin()))),
+        None => Ok(Box::new(BufReader::with_capacity(256 * 1024, io::stdin()))),
     }
 }
 
