@@ -271,7 +271,7 @@ function settle(published: Deferred<Published>, topic: string, outcome: Outcome)
       break;
     case "refused": {
       const { code, reason } = outcome;
-      const what = `was refused with ${describeCode(code)}${reason && `: ${reason}`}`;
+      const what = `was refused with ${describeCode(code, reason)}`;
       published.reject(new PublishError(topic, "refused", what, code));
       break;
     }

@@ -57,7 +57,7 @@ export class SubscribeError extends MurreError {
 
   /** The broker refused it. */
   static refused(filter: string, code: number, reason: string, rule?: string): SubscribeError {
-    return new SubscribeError(filter, `was refused with ${describeCode(code)}${reason && `: ${reason}`}`, code, rule);
+    return new SubscribeError(filter, `was refused with ${describeCode(code, reason)}`, code, rule);
   }
 
   /** SUBSCRIBE is larger than the broker takes. */
@@ -91,9 +91,9 @@ export class DecodeError extends MurreError {
   }
 }
 
-/** A code with its text, for people. */
-export function describeCode(code: number): string {
-  return `${code} (${codeText(code)})`;
+/** A code with its text, and what the broker said with it, for people. */
+export function describeCode(code: number, reason: string): string {
+  return `${code} (${codeText(code)})${reason && `: ${reason}`}`;
 }
 
 /** The message of anything that was thrown. */

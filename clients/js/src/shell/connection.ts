@@ -2,7 +2,7 @@
 
 import { KeepAlive } from "../core/keep_alive.js";
 import type { Notice, Session } from "../core/session.js";
-import { describeCode } from "../errors.js";
+import { describeCode, messageOf } from "../errors.js";
 import { Code, codeOfClose, shouldReconnect } from "../protocol/codes.js";
 import { type BrokerPacket, type Connected, readPackets } from "../protocol/from_broker.js";
 import { connectPacket, disconnectPacket, SUBPROTOCOL, type WireOptions } from "../protocol/to_broker.js";
@@ -171,7 +171,7 @@ export class Connection {
     try {
       this.#socket.send(bytes);
     } catch (error) {
-      this.#broken(`it can't be sent to: ${error instanceof Error ? error.message : error}`);
+      this.#broken(`it can't be sent to: ${messageOf(error)}`);
     }
   }
 
@@ -250,13 +250,11 @@ export class Connection {
 }
 
 function lossByBroker(code: number, reason: string, retryAfter: number | undefined): Loss {
-  const said = reason ? `${describeCode(code)}: ${reason}` : describeCode(code);
-  return { code, reason: said, retryAfter, mayReconnect: shouldReconnect(code) };
+  return { code, reason: describeCode(code, reason), retryAfter, mayReconnect: shouldReconnect(code) };
 }
 
 function lossByMalformed(error: unknown): Loss {
-  const what = error instanceof Error ? error.message : String(error);
-  const reason = `the broker sent a packet that can't be read: ${what}`;
+  const reason = `the broker sent a packet that can't be read: ${messageOf(error)}`;
   return { code: Code.malformed, reason, retryAfter: undefined, mayReconnect: true };
 }
 
