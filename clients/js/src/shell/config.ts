@@ -4,7 +4,7 @@ import { checked } from "../checks.js";
 import type { Backoff } from "../core/backoff.js";
 import type { Buffer } from "../core/outgoing.js";
 import { type ConnectOptions, wireWill } from "../options.js";
-import { SUBPROTOCOL, type WireOptions } from "../protocol/to_broker.js";
+import type { WireOptions } from "../protocol/to_broker.js";
 import type { SocketConstructor } from "./socket.js";
 
 /** What the client says that it is, where the application says nothing. */
@@ -13,7 +13,6 @@ const AGENT = "murre-js/0.1.0";
 /** See the top of the file. */
 export interface Config {
   url: string;
-  subprotocol: string;
   clientId: string | undefined;
   sessionExpiry: number;
   buffer: Buffer;
@@ -37,7 +36,6 @@ export function configure(url: string | URL, options: ConnectOptions): Config {
   const agent = checked("agent", options.agent ?? AGENT, "a string");
   return {
     url: socketUrl(url),
-    subprotocol: SUBPROTOCOL,
     clientId: checkedClientId(options.clientId),
     sessionExpiry,
     buffer: { messages: 10_000, bytes: 8 * 1024 * 1024, inFlight: 1024, whenFull: "dropOldest", ...options.buffer },

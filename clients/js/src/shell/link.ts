@@ -4,6 +4,7 @@ import { Retries } from "../core/backoff.js";
 import type { Notice, Session } from "../core/session.js";
 import { ClosedError, messageOf } from "../errors.js";
 import type { Connected } from "../protocol/from_broker.js";
+import { SUBPROTOCOL } from "../protocol/to_broker.js";
 import type { Clock } from "./clock.js";
 import type { Config } from "./config.js";
 import { Connection, type Loss } from "./connection.js";
@@ -77,7 +78,7 @@ export class Link {
     if (this.#state.name === "closed") return;
     const { url, connectTimeout } = this.#config;
     try {
-      const socket = new make(url, [this.#config.subprotocol]);
+      const socket = new make(url, [SUBPROTOCOL]);
       const hello = this.#config.hello(this.#session.clientId);
       this.#connection = new Connection(socket, this.#session, hello, connectTimeout, this.#clock, {
         connected: (info) => this.#connected(info),
