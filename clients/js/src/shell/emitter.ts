@@ -1,5 +1,7 @@
 // Listeners, none of which can harm another or the connection.
 
+import { onAbort } from "./promises.js";
+
 /** What `on` takes beside the listener. */
 export interface ListenOptions {
   /** Takes the listener off when it is aborted. */
@@ -22,18 +24,16 @@ export class Emitter<E extends object> {
   }
 
   on<K extends keyof E>(name: K, listener: Listener<E[K]>, { signal }: ListenOptions = {}): Unlisten {
-    if (signal?.aborted) return () => {};
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners);
     // A wrapper of its own, so that the same function may listen twice.
     const own: Listener<never> = (argument) => listener(argument);
     listeners.add(own);
-    const off = () => {
+    const stopSignal = onAbort(signal, () => listeners.delete(own));
+    return () => {
+      stopSignal();
       listeners.delete(own);
-      signal?.removeEventListener("abort", off);
     };
-    signal?.addEventListener("abort", off);
-    return off;
   }
 
   /** How many listen. */
