@@ -34,9 +34,7 @@ export class Chromium {
 
   /** A page of its own, whose scenarios act on `network`. */
   async open(network: Network): Promise<OpenPage> {
-    const page = await this.#browser.newPage();
-    const errors: string[] = [];
-    page.on("pageerror", (error) => errors.push(String(error)));
+    const { page, errors } = await this.#newPage();
     await page.exposeFunction("network", (what: keyof Network) => network[what]());
     await page.goto(this.#address("/"));
     return { page, errors };
@@ -44,10 +42,15 @@ export class Chromium {
 
   /** The page that the README has, with the broker at `url`. */
   async openReadme(url: string): Promise<OpenPage> {
+    const { page, errors } = await this.#newPage();
+    await page.goto(this.#address(`/readme.html?${encodeURIComponent(url)}`));
+    return { page, errors };
+  }
+
+  async #newPage(): Promise<OpenPage> {
     const page = await this.#browser.newPage();
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(String(error)));
-    await page.goto(this.#address(`/readme.html?${encodeURIComponent(url)}`));
     return { page, errors };
   }
 

@@ -65,11 +65,11 @@ export function same(actual: unknown, expected: unknown): void {
 }
 
 /** What `promise` rejects with. */
-export async function rejection(promise: Promise<unknown>): Promise<{ name?: string; code?: number; kind?: string }> {
+export async function rejection(promise: Promise<unknown>): Promise<Error & { code?: number; kind?: string }> {
   try {
     await promise;
   } catch (error) {
-    return error as { name?: string };
+    return error as Error;
   }
   throw new Error("it was not rejected");
 }
