@@ -1,7 +1,7 @@
 // Packets that go out as one WebSocket message.
 
 /** The most bytes that pending packets are joined to. */
-export const FRAME_BYTES_MAX = 64 * 1024;
+const FRAME_BYTES_MAX = 64 * 1024;
 
 /** A WebSocket message in the making. */
 export class Frame {

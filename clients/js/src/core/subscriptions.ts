@@ -15,7 +15,7 @@ import { KEPT_FROM, keptNumber } from "./kept_number.js";
 import { Orphans } from "./orphans.js";
 
 /** The most subscriptions that a client may have at a time. */
-export const SUBSCRIPTIONS_MAX = 65_536;
+const SUBSCRIPTIONS_MAX = 65_536;
 
 /** See the top of the file. */
 export class Subscriptions {

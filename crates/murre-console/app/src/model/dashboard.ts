@@ -23,7 +23,7 @@ export interface Dashboard {
   widgets: readonly Widget[];
 }
 
-export const WIDGETS_MAX = 48;
+const WIDGETS_MAX = 48;
 const NAME_MAX = 80;
 const TEXT_MAX = 1024;
 

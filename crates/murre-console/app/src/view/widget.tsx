@@ -88,7 +88,7 @@ function Gauge({ values }: { values: readonly (number | null)[] }) {
 }
 
 /** The smallest range of whole steps (1, 2 or 5 times a power of ten) that has both; from 0 where that is near. */
-export function roundRange(low: number, high: number): [low: number, high: number] {
+function roundRange(low: number, high: number): [low: number, high: number] {
   const bottom = low >= 0 && low < high / 2 ? 0 : low;
   const span = high - bottom || Math.abs(high) || 1;
   const power = 10 ** Math.floor(Math.log10(span));
