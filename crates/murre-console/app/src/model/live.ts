@@ -35,18 +35,10 @@ export class Live {
 
   #subscribe(options: SubscribeOptions): Subscription {
     const subscription = this.#client.subscribe(this.#topic, { resume: true, ...options });
-    let isReplay = false;
     subscription.on("message", (message) => {
       this.message = message;
-      this.series.add(message, isReplay);
     });
-    // A broker without a store keeps less than this page has, so that nothing is let go.
-    subscription.on("restarted", () => {
-      isReplay = true;
-    });
-    subscription.on("caughtUp", () => {
-      isReplay = false;
-    });
+    this.series.fillFrom(subscription);
     return subscription;
   }
 

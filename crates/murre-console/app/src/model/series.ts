@@ -1,6 +1,6 @@
 // The numbers of one topic's payloads over time, each under its path.
 
-import type { Message } from "murre";
+import type { Message, Subscription } from "murre";
 import { valueIn } from "./topic.js";
 
 /** Messages whose numbers are kept, and that are asked for to begin with. */
@@ -39,6 +39,19 @@ export class Series {
     this.times.push(Math.max(seconds, newest));
     for (const path of found.keys()) this.#follow(path);
     for (const [path, values] of this.fields) values.push(found.get(path) ?? null);
+  }
+
+  /** Takes in what comes to a subscription that resumes. */
+  fillFrom(subscription: Subscription): void {
+    let isReplay = false;
+    subscription.on("message", (message) => this.add(message, isReplay));
+    // A broker without a store keeps less than this page has, so that nothing is let go.
+    subscription.on("restarted", () => {
+      isReplay = true;
+    });
+    subscription.on("caughtUp", () => {
+      isReplay = false;
+    });
   }
 
   #follow(path: string): void {

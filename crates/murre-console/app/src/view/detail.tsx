@@ -99,15 +99,7 @@ function useSeries(client: Client, name: string): Series {
   const series = useMemo(() => new Series(), [name]);
   useEffect(() => {
     const subscription = client.subscribe(name, { from: { last: SERIES_POINTS_MAX }, resume: true });
-    let isReplay = false;
-    subscription.on("message", (message) => series.add(message, isReplay));
-    // A broker without a store keeps less than this page has, so that nothing is let go.
-    subscription.on("restarted", () => {
-      isReplay = true;
-    });
-    subscription.on("caughtUp", () => {
-      isReplay = false;
-    });
+    series.fillFrom(subscription);
     return () => void subscription.close();
   }, [client, name, series]);
   return series;
