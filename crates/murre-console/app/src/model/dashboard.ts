@@ -24,12 +24,21 @@ export interface Dashboard {
 }
 
 const WIDGETS_MAX = 48;
-const NAME_MAX = 80;
+/** Characters of a name. */
+export const NAME_MAX = 80;
 const TEXT_MAX = 1024;
+
+/** What everybody begins with. */
+export const EMPTY: Dashboard = { name: "Dashboard", widgets: [] };
 
 /** A dashboard from its JSON, which may come from anywhere. Throws an Error that says what is wrong. */
 export function parseDashboard(text: string): Dashboard {
-  const { name, widgets } = asObject(JSON.parse(text), "a dashboard");
+  return asDashboard(JSON.parse(text));
+}
+
+/** A dashboard from a value that JSON had. Throws an Error that says what is wrong. */
+export function asDashboard(value: unknown): Dashboard {
+  const { name, widgets } = asObject(value, "a dashboard");
   if (!Array.isArray(widgets)) throw new Error("a dashboard has a list of widgets");
   if (widgets.length > WIDGETS_MAX) throw new Error(`a dashboard has at most ${WIDGETS_MAX} widgets`);
   const empty: Dashboard = { name: textOf("a name", name, NAME_MAX), widgets: [] };

@@ -1,6 +1,6 @@
 // The dashboards that this browser keeps.
 
-import { type Dashboard, parseDashboard } from "./dashboard.js";
+import { asDashboard, type Dashboard, EMPTY } from "./dashboard.js";
 
 const KEY = "murre.dashboards";
 const DASHBOARDS_MAX = 50;
@@ -11,7 +11,7 @@ export type Store = Pick<Storage, "getItem" | "setItem">;
 /** The dashboards in their order, at least one; those that can't be read are left out. */
 export function load(store: Store): Dashboard[] {
   const kept = read(store).slice(0, DASHBOARDS_MAX);
-  return kept.length > 0 ? kept : [{ name: "Dashboard", widgets: [] }];
+  return kept.length > 0 ? kept : [EMPTY];
 }
 
 function read(store: Store): Dashboard[] {
@@ -20,7 +20,7 @@ function read(store: Store): Dashboard[] {
     if (!Array.isArray(all)) return [];
     return all.flatMap((each) => {
       try {
-        return [parseDashboard(JSON.stringify(each))];
+        return [asDashboard(each)];
       } catch {
         return [];
       }

@@ -8,6 +8,7 @@ import {
   fromAddress,
   KINDS,
   type Kind,
+  NAME_MAX,
   parseDashboard,
   toAddress,
   withMoved,
@@ -72,7 +73,7 @@ function Bar({ shelf }: { shelf: Shelf }) {
         Name
         <input
           type="text"
-          maxLength={80}
+          maxLength={NAME_MAX}
           value={dashboard.name}
           onInput={(event) => change({ ...dashboard, name: event.currentTarget.value })}
         />

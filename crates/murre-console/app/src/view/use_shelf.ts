@@ -1,7 +1,7 @@
 // The dashboards of this browser as a component has them.
 
 import { useState } from "preact/hooks";
-import type { Dashboard } from "../model/dashboard.js";
+import { type Dashboard, EMPTY } from "../model/dashboard.js";
 import { load, save } from "../model/shelf.js";
 
 /** All dashboards and the one that is shown; every change is kept at once. */
@@ -14,8 +14,6 @@ export interface Shelf {
   add(dashboard: Dashboard): void;
   remove(): void;
 }
-
-const EMPTY: Dashboard = { name: "Dashboard", widgets: [] };
 
 /** `shared`: a dashboard from elsewhere, which joins the others unless it is among them. */
 export function useShelf(shared: () => Dashboard | undefined): Shelf {
