@@ -58,10 +58,14 @@ export class Topic {
 
   /** The first number of the last messages, the newest last. */
   get points(): readonly number[] {
+    this.#draw();
+    return this.#points;
+  }
+
+  #draw(): void {
     const waiting = this.#undrawn;
     this.#undrawn = undefined;
     if (waiting) this.#point(waiting);
-    return this.#points;
   }
 
   /** Messages a second; null while that isn't known. */
@@ -78,9 +82,9 @@ export class Topic {
     this.#numbers = undefined;
     this.recent.unshift(message);
     if (this.recent.length > RECENT_MAX) this.recent.pop();
+    this.#draw();
     if (isPast) {
       this.arrived = now - Math.max(0, age);
-      void this.points;
       this.#undrawn = message;
       return;
     }
@@ -89,7 +93,6 @@ export class Topic {
     this.arrived = now;
     this.changed = now;
     this.#rate.count(now);
-    void this.points;
     this.#point(message);
   }
 
