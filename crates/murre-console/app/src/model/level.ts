@@ -59,12 +59,11 @@ export class Level {
     for (const child of this.children()) yield* child.topics();
   }
 
-  private compare(other: Level): number {
+  /** Which of two levels under one parent comes first. */
+  compare(other: Level): number {
     if (this.#key === other.#key) return this.name < other.name ? -1 : 1;
     return this.#key < other.#key ? -1 : 1;
   }
-
-  static readonly order = (a: Level, b: Level) => a.compare(b);
 }
 
 /** Numbers padded to one length, so that comparing texts compares them by size. */
@@ -76,7 +75,7 @@ function merged(left: readonly Level[], right: readonly Level[]): Level[] {
   const all: Level[] = [];
   let next = 0;
   for (const level of left) {
-    for (let other = right[next]; other && Level.order(other, level) < 0; other = right[next]) {
+    for (let other = right[next]; other && other.compare(level) < 0; other = right[next]) {
       all.push(other);
       next += 1;
     }

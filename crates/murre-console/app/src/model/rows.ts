@@ -26,7 +26,6 @@ export interface Row {
 export class Rows {
   readonly #topics: Topics;
   readonly #chosen = new Map<string, boolean>();
-  #search = "";
   #changes = 0;
   #state = "";
   #rows: readonly Row[] = [];
@@ -43,11 +42,11 @@ export class Rows {
 
   /** Topics whose names have `search` in them; the tree where it is empty. */
   of(search: string): readonly Row[] {
-    this.#search = search.trim().toLowerCase();
-    const state = `${this.#topics.version} ${this.#changes} ${this.#search}`;
+    const wanted = search.trim().toLowerCase();
+    const state = `${this.#topics.version} ${this.#changes} ${wanted}`;
     if (state !== this.#state) {
       this.#state = state;
-      this.#rows = this.#search ? this.#found() : [...this.#below(this.#topics.root, 1)];
+      this.#rows = wanted ? this.#found(wanted) : [...this.#below(this.#topics.root, 1)];
     }
     return this.#rows;
   }
@@ -66,10 +65,10 @@ export class Rows {
     }
   }
 
-  #found(): Row[] {
+  #found(wanted: string): Row[] {
     const rows: Row[] = [];
     for (const topic of this.#topics.root.topics()) {
-      if (!topic.name.toLowerCase().includes(this.#search)) continue;
+      if (!topic.name.toLowerCase().includes(wanted)) continue;
       const cut = topic.name.lastIndexOf("/") + 1;
       const [parents, label] = [topic.name.slice(0, cut), topic.name.slice(cut)];
       rows.push({ key: topic.name, parents, label, depth: 1, topic, level: undefined, isOpen: false });

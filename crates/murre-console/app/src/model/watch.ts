@@ -19,7 +19,6 @@ export class Watch {
   readonly #now: () => number;
   readonly #live: Subscription;
   #past: Subscription | undefined;
-  #wasAskedForPast = false;
   #hasEnded = false;
 
   /** `now` is the page's own clock, in milliseconds. */
@@ -44,8 +43,7 @@ export class Watch {
 
   #caughtUp(count: number): void {
     this.isCaughtUp = true;
-    if (this.#wasAskedForPast || this.#hasEnded || count === 0 || count > PAST_TOPICS_MAX) return;
-    this.#wasAskedForPast = true;
+    if (this.#past || this.#hasEnded || count === 0 || count > PAST_TOPICS_MAX) return;
     this.#askForPast();
   }
 
