@@ -35,24 +35,19 @@ export function WidgetBody({ client, widget }: { client: Client; widget: Widget 
   }, [client, topic, kind]);
   if (!live?.message) return <p class="empty">Nothing has come yet.</p>;
   const values = live.series.fields.get(path) ?? [];
-  const age = <span class="quiet">{formatAge(Date.now() - live.message.time)}</span>;
   switch (kind) {
     case "plot":
       return <Plot title={labelOf(path)} times={live.series.times} values={values} version={live.series.version} />;
-    case "number":
-      return (
-        <p class="big">
-          {shown(valueAt(valueIn(live.message), path))} {age}
-        </p>
-      );
     case "gauge":
       return <Gauge values={values} />;
     case "track":
       return <Track series={live.series} path={path} />;
+    case "number":
     case "state":
       return (
-        <p class="big words">
-          {shown(valueAt(valueIn(live.message), path))} {age}
+        <p class={kind === "state" ? "big words" : "big"}>
+          {shown(valueAt(valueIn(live.message), path))}{" "}
+          <span class="quiet">{formatAge(Date.now() - live.message.time)}</span>
         </p>
       );
   }
