@@ -12,6 +12,7 @@
 import { connect } from "murre";
 import { render } from "preact";
 import "uplot/dist/uPlot.min.css";
+import "../../page/base.css";
 import "./style/page.css";
 import "./style/readings.css";
 import "./style/detail.css";
