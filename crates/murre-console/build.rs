@@ -82,7 +82,7 @@ fn built_page(crate_dir: &Path, out: &Path) -> Result<Vec<File>, String> {
     install(&app)?;
     let vite = app.join("node_modules/vite/bin/vite.js");
     let mut command = Command::new("node");
-    command.arg(vite).args(["build", "--configLoader", "runner", "--logLevel", "error", "--emptyOutDir"]);
+    command.arg(vite).args(["build", "--configLoader", "runner", "--logLevel", "error"]);
     run(command.arg("--outDir").arg(&page).current_dir(&app), "vite build")?;
     files_below(&page)
 }
