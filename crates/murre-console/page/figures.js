@@ -54,6 +54,11 @@ export function numbersOf(payload, path = "", depth = 0, found = []) {
   return found;
 }
 
+/** A payload as text: a string as it is, anything else as JSON. */
+export function textOf(payload, indent = 0) {
+  return typeof payload === "string" ? payload : JSON.stringify(payload, null, indent) ?? "";
+}
+
 /** A short name for a path in a payload: its last part, with the one before where that is only a number. */
 export function labelOf(path) {
   const parts = path.split(".");

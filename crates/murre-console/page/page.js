@@ -12,7 +12,7 @@
 // number of topics nor the rate of messages can stall the page.
 
 import { Connection } from "./connection.js";
-import { formatAge, formatNumber, formatRate, sparkline } from "./figures.js";
+import { formatAge, formatNumber, formatRate, sparkline, textOf } from "./figures.js";
 import { Table, element, setText } from "./table.js";
 import { Topics } from "./topics.js";
 
@@ -117,8 +117,7 @@ function showDetail(now) {
   setText(byId("detail-time"), new Date(topic.time).toLocaleString());
   setText(byId("detail-position"), String(topic.position));
   byId("detail-line").setAttribute("d", sparkline(topic.points, 600, 120));
-  setText(byId("detail-payload"),
-    typeof topic.payload === "string" ? topic.payload : JSON.stringify(topic.payload, null, 2) ?? "");
+  setText(byId("detail-payload"), textOf(topic.payload, 2));
   showRecent(topic.recent);
 }
 
@@ -132,7 +131,7 @@ function showRecent(recent) {
   while (list.children.length > recent.length) list.lastElementChild.remove();
   for (const [index, { time, payload, encoded }] of recent.entries()) {
     const [when, what] = list.children[index].children;
-    const text = typeof payload === "string" ? payload : JSON.stringify(payload) ?? "";
+    const text = textOf(payload);
     setText(when, new Date(time).toLocaleTimeString());
     setText(what, encoded ? `${text.length} characters of base64` : text.slice(0, RECENT_TEXT_MAX));
   }

@@ -1,6 +1,6 @@
 // The table of topics. Rows are made once and moved; only those in sight are brought up to date.
 
-import { decimalsOf, formatAge, formatNumber, formatRate, labelOf, sparkline } from "./figures.js";
+import { decimalsOf, formatAge, formatNumber, formatRate, labelOf, sparkline, textOf } from "./figures.js";
 
 const ROWS_MAX = 500; // Rows in the document; the search finds the other topics.
 const NUMBERS_MAX = 3; // Of one payload; all of it is a click away.
@@ -141,10 +141,7 @@ function showRow(row, topic, now) {
 function valueNode({ payload, encoded, numbers, decimals }) {
   const line = element("div", "line");
   if (encoded) line.append(element("span", "text unread", `${payload?.length ?? 0} characters of base64`));
-  else if (numbers.length === 0) {
-    const text = typeof payload === "string" ? payload : JSON.stringify(payload) ?? "";
-    line.append(element("span", "text", text.slice(0, TEXT_MAX)));
-  }
+  else if (numbers.length === 0) line.append(element("span", "text", textOf(payload).slice(0, TEXT_MAX)));
   // What doesn't fit wraps out of sight as a whole, so that no number is ever cut short.
   for (const [index, [path, number]] of numbers.slice(0, NUMBERS_MAX).entries()) {
     const pair = line.appendChild(element("span", "pair"));
