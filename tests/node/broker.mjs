@@ -24,7 +24,8 @@ export async function startBroker(t, environment = {}) {
   return { ws: `ws://${address}/ws`, http: `http://${address}`, terminate: () => broker.kill("SIGTERM"), ended };
 }
 
-function announcedAddress(broker, ended) {
+/** Where a broker that was started says that it listens: host and port. `ended`: the event of its end. */
+export function announcedAddress(broker, ended) {
   const said = [];
   return new Promise((resolve, reject) => {
     for (const stream of [broker.stdout, broker.stderr]) {
