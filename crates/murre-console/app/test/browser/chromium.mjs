@@ -1,5 +1,7 @@
 // Chromium, named by MURRE_CHROMIUM, with the console open in it.
 
+import assert from "node:assert/strict";
+import axe from "axe-core";
 import { chromium } from "playwright-core";
 
 /** What Chromium itself says of a connection that the broker's end broke: no fault of the page. */
@@ -18,8 +20,8 @@ export class Chromium {
     return launched;
   }
 
-  /** The console in a page of its own, and all that went wrong in it, requests that a broker doesn't answer among it. */
-  async open(url, options = {}) {
+  /** The console in a page of the test's own. Until the test's end nothing may go wrong in it, nor be asked in vain. */
+  async open(t, url, options = {}) {
     const page = await this.#browser.newPage(options);
     const problems = [];
     const host = new URL(url).host;
@@ -33,11 +35,23 @@ export class Chromium {
     page.on("response", (response) => {
       if (response.status() >= 400) problems.push(`${response.status()}: ${response.url()}`);
     });
+    t.after(async () => {
+      await page.close();
+      assert.deepEqual(problems, []);
+    });
     await page.goto(url);
-    return { page, problems };
+    return page;
   }
 
   close() {
     return this.#browser.close();
   }
+}
+
+/** What axe finds that is serious or worse, with the elements. */
+export async function seriousFindings(page) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  return serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
 }

@@ -2,9 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import axe from "axe-core";
 import { Broker } from "./broker.mjs";
-import { Chromium } from "./chromium.mjs";
+import { Chromium, seriousFindings } from "./chromium.mjs";
 
 const LIMIT = { timeout: 60_000 };
 let browser;
@@ -13,18 +12,14 @@ before(async () => {
 });
 after(() => browser.close());
 
-/** A console on a broker of its own, which has `readings` already; nothing may go wrong in it until the test's end. */
+/** A console on a broker of its own, which has `readings` already. */
 async function openConsole(t, readings = {}, { path = "/", ...options } = {}) {
   const broker = await Broker.begin();
   t.after(() => broker.end());
   for (const [topic, values] of Object.entries(readings)) {
     for (const value of [values].flat()) await broker.publish(topic, value);
   }
-  const { page, problems } = await browser.open(`${broker.url}${path}`, options);
-  t.after(async () => {
-    await page.close();
-    assert.deepEqual(problems, []);
-  });
+  const page = await browser.open(t, `${broker.url}${path}`, options);
   await page.getByRole("status").getByText("Live").waitFor();
   const row = (topic) => page.locator(`[data-topic="${topic}"]`);
   return { broker, page, row };
@@ -179,14 +174,7 @@ for (const colorScheme of ["light", "dark"]) {
     await page.locator(".plot canvas").waitFor();
     await page.getByRole("button", { name: "Publish", exact: true }).click();
 
-    await page.evaluate(axe.source);
-    const { violations } = await page.evaluate(() => globalThis.axe.run());
-
-    const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-    assert.deepEqual(
-      serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`),
-      [],
-    );
+    assert.deepEqual(await seriousFindings(page), []);
   });
 }
 

@@ -2,9 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import axe from "axe-core";
 import { Broker } from "./broker.mjs";
-import { Chromium } from "./chromium.mjs";
+import { Chromium, seriousFindings } from "./chromium.mjs";
 
 const LIMIT = { timeout: 60_000 };
 let browser;
@@ -19,11 +18,7 @@ async function openDashboard(t) {
   t.after(() => broker.end());
   for (const celsius of [20, 25, 21.5]) await broker.publish("site/a/temp", { celsius });
   await broker.publish("site/a/door", "shut");
-  const { page, problems } = await browser.open(broker.url);
-  t.after(async () => {
-    await page.close();
-    assert.deepEqual(problems, []);
-  });
+  const page = await browser.open(t, broker.url);
   await page.locator('[data-topic="site/a/temp"]').click();
   await page.getByRole("button", { name: "Pin celsius to the dashboard" }).click();
   await page.locator('[data-topic="site/a/door"]').click();
@@ -94,12 +89,10 @@ test("an address carries a dashboard to another browser", LIMIT, async (t) => {
   await page.getByRole("button", { name: "Share" }).click();
   const address = await page.waitForFunction(() => globalThis.shared);
 
-  const { page: other, problems } = await browser.open(await address.jsonValue());
-  t.after(() => other.close());
+  const other = await browser.open(t, await address.jsonValue());
 
   await other.locator('[data-kind="state"]').getByText("shut").waitFor();
   assert.equal(await other.getByLabel("Name").inputValue(), "Kitchen");
-  assert.deepEqual(problems, []);
 });
 
 test("a dashboard goes out as a file and comes in again", LIMIT, async (t) => {
@@ -121,14 +114,7 @@ test("axe finds nothing serious on a dashboard", LIMIT, async (t) => {
   await page.getByLabel("How site/a/temp celsius is shown").selectOption("gauge");
   await page.locator(".gauge").waitFor();
 
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-
-  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-  assert.deepEqual(
-    serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`),
-    [],
-  );
+  assert.deepEqual(await seriousFindings(page), []);
 });
 
 test("a dashboard fits 360 pixels", LIMIT, async (t) => {
