@@ -35,7 +35,7 @@ impl Placement {
     }
 
     /// The hash that places a client id's record.
-    pub fn client_hash(&self, client: &ClientId) -> u64 {
+    fn client_hash(&self, client: &ClientId) -> u64 {
         xxh3_64_with_seed(client.as_str().as_bytes(), self.seed)
     }
 
@@ -54,6 +54,11 @@ impl Placement {
     pub fn shard(&self, hash: u64) -> u8 {
         // the high bits: tables use the low ones; 16 of them, since a short division takes a fraction of a long one
         ((hash >> 48) as u16 % u16::from(self.shards.max(1))) as u8
+    }
+
+    /// The shard that has a client id's record.
+    pub fn client_shard(&self, client: &ClientId) -> u8 {
+        self.shard(self.client_hash(client))
     }
 
     /// The worker that runs a shard.

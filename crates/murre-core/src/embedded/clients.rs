@@ -32,7 +32,7 @@ impl Embedded {
         client: &ClientId,
         act: impl FnOnce(&mut Clients, &mut VecDeque<ClientEvent>),
     ) {
-        let shard = self.placement.shard(self.placement.client_hash(client));
+        let shard = self.placement.client_shard(client);
         self.with_clients_of(shard, act);
     }
 
@@ -65,7 +65,7 @@ impl Embedded {
                 }
                 ClientEvent::Publish(will) => self.publish_will(&will, out),
                 ClientEvent::Changed(change) => {
-                    let shard = self.placement.shard(self.placement.client_hash(&change.client));
+                    let shard = self.placement.client_shard(&change.client);
                     self.logging.note_session(shard, change);
                 }
                 ClientEvent::Keep(input) => self.tell_shards(input, out),

@@ -52,7 +52,7 @@ impl Hub {
                 // the will comes behind what the client published
                 self.flush(out);
             }
-            let worker = self.placement.worker(self.placement.shard(self.placement.client_hash(&client)));
+            let worker = self.placement.worker(self.placement.client_shard(&client));
             let ended = Ended { session: address, reason, will };
             self.ask(worker, EngineInput::Ended { client, ended }, out);
         }

@@ -48,7 +48,7 @@ impl Hub {
     fn ask_record(&mut self, key: SessionKey, request: KeptRequest, out: &mut Outputs) {
         let session = self.address(key);
         let Some(client) = self.slot(key).and_then(|slot| slot.session.client.clone()) else { return };
-        let worker = self.placement.worker(self.placement.shard(self.placement.client_hash(&client)));
+        let worker = self.placement.worker(self.placement.client_shard(&client));
         self.ask(worker, EngineInput::Kept { client, session, request }, out);
     }
 

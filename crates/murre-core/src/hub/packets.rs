@@ -169,7 +169,7 @@ impl Hub {
             limits.keep_alive_max.as_secs(),
         );
         let session = self.address(key);
-        let worker = self.placement.worker(self.placement.shard(self.placement.client_hash(&client)));
+        let worker = self.placement.worker(self.placement.client_shard(&client));
         let expiry = connect.session_expiry.unwrap_or_default().min(limits.session_expiry_max);
         let Some(slot) = self.slot_mut(key) else { return };
         slot.session.phase = Phase::Connecting;
