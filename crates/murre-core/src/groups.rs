@@ -23,9 +23,7 @@ struct Group {
 #[derive(Debug)]
 struct Share {
     hub: WorkerId,
-    members: u32,
-    acknowledges: bool,
-    load: Arc<AtomicUsize>,
+    members: Members,
 }
 
 /// The members of a group on one hub.
@@ -49,9 +47,8 @@ impl Groups {
     pub fn set(&mut self, group: GroupId, hub: WorkerId, members: Members) {
         let entry = self.0.entry(group).or_default();
         entry.hubs.retain(|share| share.hub != hub);
-        let Members { count, acknowledges, load } = members;
-        if count > 0 {
-            entry.hubs.push(Share { hub, members: count, acknowledges, load });
+        if members.count > 0 {
+            entry.hubs.push(Share { hub, members });
         }
         if entry.hubs.is_empty() {
             self.0.remove(&group);
@@ -62,16 +59,17 @@ impl Groups {
     /// in turn by members.
     pub fn choose(&mut self, group: GroupId) -> Option<(WorkerId, bool)> {
         let group = self.0.get_mut(&group)?;
-        let least = group.hubs.iter().map(|share| share.load.load(Relaxed)).min()?;
-        let tied = || group.hubs.iter().filter(|share| share.load.load(Relaxed) == least);
-        let members = tied().map(|share| share.members as usize).sum::<usize>().max(1);
+        let load = |share: &Share| share.members.load.load(Relaxed);
+        let least = group.hubs.iter().map(load).min()?;
+        let tied = || group.hubs.iter().filter(|share| load(share) == least);
+        let members = tied().map(|share| share.members.count as usize).sum::<usize>().max(1);
         let mut place = group.turn % members;
         let chosen = tied().find(|share| {
-            let here = place < share.members as usize;
-            place = place.saturating_sub(share.members as usize);
+            let here = place < share.members.count as usize;
+            place = place.saturating_sub(share.members.count as usize);
             here
         });
-        let chosen = chosen.or(group.hubs.first()).map(|share| (share.hub, share.acknowledges));
+        let chosen = chosen.or(group.hubs.first()).map(|share| (share.hub, share.members.acknowledges));
         group.turn = group.turn.wrapping_add(1);
         chosen
     }
