@@ -141,21 +141,19 @@ impl Outbox {
     #[inline]
     pub fn message(&mut self, pool: &mut Pool, sub: u64, has_options: HasOptions, tail: &[u8]) {
         let codec = self.codec;
-        let block = self.room(pool, HEAD_BYTES_MAX + tail.len());
-        let before = block.0.len();
-        codec.message_head(sub, has_options, &mut block.0);
-        block.0.extend_from_slice(tail);
-        self.waiting += block.0.len() - before;
+        self.append(pool, HEAD_BYTES_MAX + tail.len(), |block| {
+            codec.message_head(sub, has_options, block);
+            block.extend_from_slice(tail);
+        });
     }
 
-    /// Appends MESSAGEs that are written already, in this outbox's encoding.
+    /// Appends packets that are written already, in this outbox's encoding.
     #[inline]
     pub fn messages(&mut self, pool: &mut Pool, written: &[u8]) {
-        self.room(pool, written.len()).0.extend_from_slice(written);
-        self.waiting += written.len();
+        self.append(pool, written.len(), |block| block.extend_from_slice(written));
     }
 
-    /// Appends MESSAGEs of `len` bytes, which `write` appends to the block itself.
+    /// Appends packets of at most `len` bytes, which `write` appends to the block itself.
     #[inline]
     pub fn append(&mut self, pool: &mut Pool, len: usize, write: impl FnOnce(&mut Vec<u8>)) {
         let block = self.room(pool, len);
@@ -168,9 +166,7 @@ impl Outbox {
     pub fn packet(&mut self, pool: &mut Pool, packet: &BrokerPacket<'_>) {
         let mut bytes = std::mem::take(&mut pool.scratch);
         self.codec.write_broker(packet, &mut bytes);
-        let block = self.room(pool, bytes.len());
-        block.0.extend_from_slice(&bytes);
-        self.waiting += bytes.len();
+        self.messages(pool, &bytes);
         bytes.clear();
         bytes.shrink_to(BLOCK_BYTES);
         pool.scratch = bytes;

@@ -6,7 +6,7 @@
 use hashbrown::{HashMap, HashSet};
 use murre_protocol::packet::OnSlow;
 
-use super::{Block, Outbox, Pool};
+use super::{Outbox, Pool};
 
 /// How many messages were left out, by subscription.
 pub type Dropped = HashMap<u64, u64>;
@@ -94,7 +94,7 @@ impl Outbox {
                     Some(sub) if !keep(Live { sub, number, place, len }) => {
                         *dropped.entry(sub).or_default() += 1
                     }
-                    _ => self.copy(pool, packet),
+                    _ => self.messages(pool, packet),
                 }
                 number += 1;
                 place += len as u64;
@@ -105,15 +105,9 @@ impl Outbox {
         self.blocks.shrink_to(self.blocks.len());
     }
 
-    fn copy(&mut self, pool: &mut Pool, packet: &[u8]) {
-        let block: &mut Block = self.room(pool, packet.len());
-        block.0.extend_from_slice(packet);
-        self.waiting += packet.len();
-    }
-
     /// The blocks, for tests that look inside.
     #[cfg(test)]
-    pub(super) fn blocks(&self) -> &std::collections::VecDeque<Block> {
+    pub(super) fn blocks(&self) -> &std::collections::VecDeque<super::Block> {
         &self.blocks
     }
 }
@@ -129,6 +123,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::outbox::Block;
 
     fn push(outbox: &mut Outbox, pool: &mut Pool, sub: u64, topic: &str, offset: u64, retain: bool) {
         let options = retain.then(|| Box::new(MessageOptions { retain, ..Default::default() }));
