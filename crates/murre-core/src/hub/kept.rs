@@ -8,14 +8,14 @@ use murre_protocol::{
     packet::{BrokerPacket, Notice, NoticeKind, Subscribed},
 };
 
-use super::Hub;
+use super::{Hub, wish::Wish};
 use crate::{
     engine::{EngineInput, Outputs},
     ids::SessionKey,
     kept::{Acknowledged, Begins, KeptAnswer, KeptRequest, Returning},
     log::LogRefusal,
     now::Now,
-    session::{AckWindow, Keeping, Replay, Stage, Subscription},
+    session::{Keeping, Replay, Stage, Subscription},
 };
 
 impl Hub {
@@ -106,30 +106,19 @@ impl Hub {
         let Returning { sub, filter, begins, cursors, limited } = returning;
         let mut keeping = Keeping::back(begins, &cursors);
         let replay = keeping.go_on();
-        let window = AckWindow::new(self.limits.inflight_max, self.limits.ack_queue_bytes_max);
-        let place = self.subscriptions.insert(Subscription {
-            session: key.slot,
-            sub,
-            filter: filter.clone(),
-            group: None,
-            on_slow: Default::default(),
-            ack: Some(Box::new(window)),
+        let wish =
+            Wish { sub, filter, group: None, replay: None, on_slow: None, ack: Some(true), view: None };
+        let subscription = Subscription {
             keeping: Some(Box::new(keeping)),
-            live: 0,
+            // nobody has asked for it on this connection
             stage: Stage::Announced { replay, answers: 0 },
-            view: None,
-            dropped: 0,
-            history_end: 0,
-        }) as u32;
-        if let Some(slot) = self.slot_mut(key) {
-            slot.session.add_subscription(sub, place);
-            slot.session.announcing += 1;
-        }
-        self.counters.subscriptions.add(1);
+            ..wish.subscription(key, &self.limits)
+        };
+        let place = self.add_subscription(key, subscription);
         if limited > 0 {
             self.tell_limited(key, place, Some(limited), out);
         }
-        self.want(place, &filter, out);
+        self.want(place, &wish.filter, out);
     }
 
     /// SUBSCRIBE has a kept subscription begin anew.

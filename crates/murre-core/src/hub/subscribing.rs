@@ -20,7 +20,7 @@ use crate::{
     groups::Members,
     ids::{GroupId, SessionKey},
     now::Now,
-    session::{Left, Replay, Stage},
+    session::{Left, Replay, Stage, Subscription},
 };
 
 /// A filter that subscriptions of this hub want.
@@ -87,16 +87,10 @@ impl Hub {
         if !known && self.filters.len() + self.groups.len() >= self.limits.filters_max {
             return Err(Refusal::limit("limits.filters_max", self.limits.filters_max));
         }
-        let place = self.subscriptions.insert(wish.subscription(key, &self.limits)) as u32;
+        let place = self.add_subscription(key, wish.subscription(key, &self.limits));
         if let Some(viewed) = wish.viewed() {
             self.set_view(place, viewed);
         }
-        if let Some(slot) = self.slot_mut(key) {
-            slot.session.add_subscription(wish.sub, place);
-            slot.session.announcing += 1;
-            slot.in_group |= wish.group.is_some();
-        }
-        self.counters.subscriptions.add(1);
         match wish.group {
             Some(group) => self.join(group, place, &wish.filter, out),
             None => {
@@ -107,6 +101,19 @@ impl Hub {
             }
         }
         Ok(())
+    }
+
+    /// Adds a subscription to its session, for its interest to be announced next; gives its place.
+    pub(super) fn add_subscription(&mut self, key: SessionKey, subscription: Subscription) -> u32 {
+        let (sub, in_group) = (subscription.sub, subscription.group.is_some());
+        let place = self.subscriptions.insert(subscription) as u32;
+        if let Some(slot) = self.slot_mut(key) {
+            slot.session.add_subscription(sub, place);
+            slot.session.announcing += 1;
+            slot.in_group |= in_group;
+        }
+        self.counters.subscriptions.add(1);
+        place
     }
 
     /// SUBSCRIBE on a number in use: the options change in place, or it begins anew.
