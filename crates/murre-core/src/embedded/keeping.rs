@@ -158,39 +158,31 @@ impl Keeping {
             let Some(kept) = self.kept.get_mut(*place as usize) else { continue };
             let Some(in_shard) = kept.shards.get_mut(shard) else { continue };
             in_shard.owe(position.offset(), more, self.step);
-            if !std::mem::replace(&mut kept.listed, true) {
-                self.changed.push(*place);
-            }
-            let session = kept.id.session;
-            let Some(owed) = self.sessions.get_mut(&session) else { continue };
-            owed.now.add(more);
-            if owed.now.is_past(Debt {
-                messages: owed.reported.messages + self.step.messages,
-                bytes: owed.reported.bytes + self.step.bytes,
-            }) && !std::mem::replace(&mut owed.listed, true)
-            {
-                self.unreported.push(session);
-            }
+            self.change(*place, |owed| owed.add(more));
         }
     }
 
     /// Everything up to a position was acknowledged; or it has to make room.
-    fn settle(&mut self, id: KeptId, shard: usize, offset: u64) -> Option<Debt> {
-        let kept = self.kept.get_mut(*self.by_id.get(&id)? as usize)?;
-        let in_shard = kept.shards.get_mut(shard)?;
+    fn settle(&mut self, id: KeptId, shard: usize, offset: u64) {
+        let Some(&place) = self.by_id.get(&id) else { return };
+        let Some(kept) = self.kept.get_mut(place as usize) else { return };
+        let Some(in_shard) = kept.shards.get_mut(shard) else { return };
         let gone = in_shard.settle(offset);
+        self.change(place, |owed| owed.sub(gone));
+    }
+
+    /// A subscription owes more or less: the log may have to be told, and the record of its client.
+    fn change(&mut self, place: u32, act: impl FnOnce(&mut Debt)) {
+        let Some(kept) = self.kept.get_mut(place as usize) else { return };
         if !std::mem::replace(&mut kept.listed, true) {
-            self.changed.extend(self.by_id.get(&id));
+            self.changed.push(place);
         }
-        let owed = self.sessions.get_mut(&id.session)?;
-        owed.now.sub(gone);
-        if (owed.reported.messages > owed.now.messages + self.step.messages
-            || owed.reported.bytes > owed.now.bytes + self.step.bytes)
-            && !std::mem::replace(&mut owed.listed, true)
-        {
-            self.unreported.push(id.session);
+        let session = kept.id.session;
+        let Some(owed) = self.sessions.get_mut(&session) else { return };
+        act(&mut owed.now);
+        if owed.has_changed_much(self.step) && !std::mem::replace(&mut owed.listed, true) {
+            self.unreported.push(session);
         }
-        Some(gone)
     }
 
     /// What has to be reported of a session.
@@ -237,6 +229,17 @@ impl Keeping {
             }
         }
         NeedChanges { afresh: self.floors.is_none(), changes }
+    }
+}
+
+impl Owed {
+    /// Whether it is more than a step away from what was reported.
+    fn has_changed_much(&self, step: Debt) -> bool {
+        let is_far_past = |more: Debt, mut less: Debt| {
+            less.add(step);
+            more.is_past(less)
+        };
+        is_far_past(self.now, self.reported) || is_far_past(self.reported, self.now)
     }
 }
 
