@@ -125,7 +125,7 @@ impl Embedded {
             if history.only.is_some_and(|only| only != shard.number()) {
                 continue;
             }
-            let after = positions.get(usize::from(shard.number())).map_or(0, |position| position.offset());
+            let after = of_shard(positions, shard.number()).offset();
             if !history.is_kept() {
                 let lost = judging::lost(shard, &self.placement, &self.logging.rules, &history.filter, after);
                 history.lost = history.lost.or(lost);

@@ -49,8 +49,7 @@ struct Need {
 }
 
 impl Needs {
-    /// Whether nothing is needed.
-    pub fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.needs.is_empty()
     }
 
@@ -97,7 +96,7 @@ impl Needs {
     /// The offset past which a topic's records of a shard are needed; `u64::MAX` where none is.
     pub fn floor(&self, shard: u8, topic: &str) -> u64 {
         let mut floor = u64::MAX;
-        if self.needs.is_empty() {
+        if self.is_empty() {
             return floor;
         }
         self.index.for_each_match(topic, |place| {

@@ -1,7 +1,5 @@
 //! Where a subscription of a kept session stands, on the hub that its client is connected to.
 
-use std::sync::Arc;
-
 use murre_protocol::Position;
 
 use super::{AckWindow, Replay};
@@ -46,14 +44,14 @@ impl Keeping {
     }
 
     /// One that was kept.
-    pub fn back(begins: Begins, cursors: &Arc<[Cursor]>) -> Self {
+    pub fn back(begins: Begins, cursors: &[Cursor]) -> Self {
         let mut keeping = Self { begins, owes_caught_up: true, ..Self::default() };
         keeping.stand_at(cursors);
         keeping
     }
 
     /// It stands there.
-    pub fn stand_at(&mut self, cursors: &Arc<[Cursor]>) {
+    pub fn stand_at(&mut self, cursors: &[Cursor]) {
         (self.acknowledged, self.taken) = (cursors.to_vec(), cursors.to_vec());
     }
 
