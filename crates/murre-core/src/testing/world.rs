@@ -169,11 +169,7 @@ impl World {
             .filter_map(|event| if let Event::Log(command) = event { Some(command) } else { None })
             .collect();
         let written = self.random.below(commands.len() as u64 + 1) as usize;
-        for command in commands.into_iter().take(written) {
-            if self.refusal(&command).is_none() {
-                self.log.handle(self.now().wall, command, &mut Vec::new());
-            }
-        }
+        commands.into_iter().take(written).for_each(|command| drop(self.commit(command)));
         self.log.crash();
         self.failures = Failures::default();
         for wire in std::mem::take(&mut self.open) {
@@ -279,14 +275,19 @@ impl World {
     /// The log does what it is told, on a thread of its own.
     fn log(&mut self, event: Event) {
         let Event::Log(command) = event else { return };
+        for (worker, answer) in self.commit(command) {
+            self.send(LOG, worker, Input::Engine(EngineInput::Log(answer)));
+        }
+    }
+
+    /// The log does what it is told, or fails; what it answers.
+    fn commit(&mut self, command: LogCommand) -> Vec<(WorkerId, LogEvent)> {
         let mut answers = Vec::new();
         match self.refusal(&command) {
             Some(refused) => answers.push(refused),
             None => self.log.handle(self.now().wall, command, &mut answers),
         }
-        for (worker, answer) in answers {
-            self.send(LOG, worker, Input::Engine(EngineInput::Log(answer)));
-        }
+        answers
     }
 
     /// The answer to a batch that fails.
