@@ -124,6 +124,19 @@ impl Client {
         self.act(&ClientPacket::Ack { sub, position });
     }
 
+    /// Acknowledges what comes, each message on its own, until nothing more does.
+    pub fn acknowledge_all(&self, sub: u64) {
+        let mut seen = 0;
+        while self.messages(sub).len() > seen {
+            let messages = self.messages(sub);
+            for message in &messages[seen..] {
+                self.send(&ClientPacket::Ack { sub, position: message.position });
+            }
+            seen = messages.len();
+            self.ping();
+        }
+    }
+
     /// Says DISCONNECT.
     pub fn disconnect(&self) {
         self.act(&ClientPacket::Disconnect(Disconnect { code: Code::OK, ..Default::default() }));

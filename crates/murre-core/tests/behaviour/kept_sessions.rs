@@ -30,19 +30,6 @@ fn texts(numbers: std::ops::Range<usize>) -> Vec<String> {
     numbers.map(|number| number.to_string()).collect()
 }
 
-/// Acknowledges what comes until nothing more does.
-fn acknowledge_all(client: &Client, sub: u64) {
-    let mut seen = 0;
-    while client.messages(sub).len() > seen {
-        let messages = client.messages(sub);
-        for message in &messages[seen..] {
-            client.send(&murre_protocol::packet::ClientPacket::Ack { sub, position: message.position });
-        }
-        seen = messages.len();
-        client.ping();
-    }
-}
-
 #[test]
 fn what_came_meanwhile_follows_in_order_under_the_old_number() {
     let broker = broker();
@@ -54,7 +41,7 @@ fn what_came_meanwhile_follows_in_order_under_the_old_number() {
 
     let after = connect(&broker, 1);
     assert_eq!(after.session(), (true, 60));
-    acknowledge_all(&after, sub);
+    after.acknowledge_all(sub);
     assert_eq!(after.texts(sub), texts(0..25));
     assert_eq!(after.caught_up(sub).len(), 1);
     publish(&broker, "t/a", 25..27);
@@ -172,7 +159,7 @@ fn no_more_than_the_window_is_sent_after_a_return() {
     let after = connect(&broker, 0);
     assert_eq!(after.texts(sub), texts(0..10));
     assert!(after.caught_up(sub).is_empty());
-    acknowledge_all(&after, sub);
+    after.acknowledge_all(sub);
     assert_eq!(after.texts(sub), texts(0..25));
 }
 
@@ -187,7 +174,7 @@ fn a_client_that_acknowledges_nothing_is_read_its_messages_back_from_the_log() {
     let sub = client.subscribe_with("t/#", acknowledged());
     publish(&broker, "t/a", 0..300);
     assert_eq!(client.messages(sub).len(), 10);
-    acknowledge_all(&client, sub);
+    client.acknowledge_all(sub);
     assert_eq!(client.texts(sub), texts(0..300));
     assert_eq!((client.caught_up(sub).len(), client.dropped(sub)), (1, 0));
 }
@@ -206,7 +193,7 @@ fn what_it_began_with_comes_again_as_far_as_it_was_not_acknowledged() {
     before.break_off();
     publish(&broker, "t/e", 0..3);
     let after = connect(&broker, 1);
-    acknowledge_all(&after, sub);
+    after.acknowledge_all(sub);
     let mut seen = after.texts(sub);
     seen.sort();
     let mut wanted: Vec<String> =
@@ -231,7 +218,7 @@ fn past_its_limits_the_oldest_make_room_and_the_client_is_told() {
     broker.run_for(Duration::from_secs(2));
     assert!(broker.records() <= 150, "{}", broker.records());
     let after = connect(&broker, 0);
-    acknowledge_all(&after, sub);
+    after.acknowledge_all(sub);
     let count = after.messages(sub).len();
     assert!((100..=130).contains(&count), "{count}");
     assert_eq!(after.texts(sub), texts(500 - count..500), "the newest, in order");
@@ -248,7 +235,7 @@ fn what_is_acknowledged_is_kept_no_longer() {
     let client = connect(&broker, 0);
     let sub = client.subscribe_with("t", acknowledged());
     publish(&broker, "t", 0..30);
-    acknowledge_all(&client, sub);
+    client.acknowledge_all(sub);
     broker.run_for(Duration::from_secs(2));
     publish(&broker, "t", 30..31);
     assert!(broker.records() <= 1, "{}", broker.records());
@@ -265,7 +252,7 @@ fn a_session_that_owes_little_holds_nothing_else_back() {
     let sub = client.subscribe_with("#", acknowledged());
     let topics: Vec<String> = (0..40).map(|number| format!("t/{number}")).collect();
     broker.publish_all(topics.iter().map(|topic| (topic.as_str(), "x")));
-    acknowledge_all(&client, sub);
+    client.acknowledge_all(sub);
     broker.run_for(Duration::from_secs(2));
     assert_eq!(broker.records(), 1);
 }

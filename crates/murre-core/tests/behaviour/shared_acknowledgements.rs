@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use murre_core::testing::{Broker, Client, acknowledged, live, subscribing};
-use murre_protocol::packet::{ClientPacket, SubscribeOptions};
+use murre_protocol::packet::SubscribeOptions;
 
 const FILTER: &str = "$share/workers/jobs/#";
 
@@ -24,15 +24,7 @@ fn jobs(broker: &Broker, numbers: std::ops::Range<usize>) {
 
 /// What a member has seen, all of it acknowledged.
 fn handle(client: &Client) -> Vec<usize> {
-    let mut seen = 0;
-    while client.messages(1).len() > seen {
-        let messages = client.messages(1);
-        for message in &messages[seen..] {
-            client.send(&ClientPacket::Ack { sub: 1, position: message.position });
-        }
-        seen = messages.len();
-        client.ping();
-    }
+    client.acknowledge_all(1);
     client.texts(1).iter().map(|text| text.parse().unwrap()).collect()
 }
 
