@@ -12,7 +12,7 @@ use murre_core::{
     ids::WorkerId,
     log::{Log, LogBatch, LogCommand, LogEvent, LogRefusal, Record},
 };
-use murre_protocol::{Codec, Position, Timestamp, packet::Message};
+use murre_protocol::{Codec, Position, packet::Message};
 
 use crate::{error::StoreError, options::Options, store::Store};
 
@@ -70,9 +70,7 @@ impl Import {
         *used += 1;
         let message = Message { position: Position::new(*used, shard), ..message };
         let expiry = message.options.as_ref().and_then(|options| options.expiry);
-        let expires = expiry.map(|seconds| {
-            Timestamp::from_millis(message.time.millis().saturating_add(seconds.saturating_mul(1000)))
-        });
+        let expires = expiry.map(|seconds| message.time.plus_seconds(seconds));
         self.tail.clear();
         let has_options = Codec::MessagePack.message_tail(&message, &mut self.tail);
         self.batch.push(Record {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use murre_protocol::{
-    ClientId, Codec, Format, Position, Timestamp,
+    ClientId, Codec, Format, Position,
     codec::HasOptions,
     packet::{Message, PublishOptions},
 };
@@ -163,9 +163,7 @@ impl Logging {
     pub(super) fn record(&mut self, now: Now, logged: &Logged<'_>) {
         let retain = logged.options.is_some_and(|options| options.retain);
         let expiry = logged.options.and_then(|options| options.expiry);
-        let expires = expiry.map(|seconds| {
-            Timestamp::from_millis(now.wall.millis().saturating_add(seconds.saturating_mul(1000)))
-        });
+        let expires = expiry.map(|seconds| now.wall.plus_seconds(seconds));
         let written = logged.written.and_then(|(batch, at)| Some((batch, batch.entries().get(at as usize)?)));
         let (has_options, tail): (HasOptions, &[u8]) = match written {
             Some((batch, entry)) => (entry.has_options, batch.tail(entry)),

@@ -158,8 +158,8 @@ impl Clients {
         let RestoredSession { client, session, .. } = restored;
         let mut session = Box::new(session.clone());
         let ended = *session.ended.get_or_insert(now.wall);
-        let left = ended.millis().saturating_add(session.expiry.saturating_mul(1000));
-        let expires = now.tick + Duration::from_millis(left.saturating_sub(now.wall.millis()));
+        let ends = ended.plus_seconds(session.expiry);
+        let expires = now.tick + Duration::from_millis(ends.millis().saturating_sub(now.wall.millis()));
         self.kept_numbers = self.kept_numbers.max(session.id.number + 1);
         self.kept.insert(session.id.number, client.clone());
         let record = self.records.entry(client.clone()).or_default();

@@ -66,9 +66,7 @@ impl Value {
     /// Whether it is of no use any more.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         let expiry = self.options.as_ref().and_then(|options| options.expiry);
-        expiry.is_some_and(|seconds| {
-            now.millis() >= self.time.millis().saturating_add(seconds.saturating_mul(1000))
-        })
+        expiry.is_some_and(|seconds| now >= self.time.plus_seconds(seconds))
     }
 }
 
