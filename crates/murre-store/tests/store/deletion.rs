@@ -5,12 +5,12 @@ use std::time::Duration;
 use murre_core::{
     batch::MessageBatch,
     ids::{KeptId, KeptSessionId},
-    log::{KeepRule, KeepRules, Log, LogCommand, LogRefusal, Lost, NeedChange, NeedChanges, ReadFrom},
+    log::{KeepRule, KeepRules, LogRefusal, Lost, NeedChange, NeedChanges, ReadFrom},
 };
 use murre_protocol::{Position, TopicFilter};
 use murre_store::{Archive, Options, WhenFull};
 
-use crate::harness::{BEGINNING, Publish, WORKER, World, clock, keep_all, keep_last, options};
+use crate::harness::{BEGINNING, Publish, World, clock, keep_all, keep_last, options};
 
 const TOPICS: [&str; 3] = ["site/a", "site/b", "plant/x"];
 
@@ -26,11 +26,7 @@ fn fill(world: &mut World) {
 }
 
 fn no_session_needs_anything(world: &World) {
-    world.store().send(LogCommand::Floors {
-        worker: WORKER,
-        floors: vec![u64::MAX; 1],
-        needs: NeedChanges::default(),
-    });
+    world.say_needs(u64::MAX, NeedChanges::default());
 }
 
 #[test]
@@ -102,11 +98,7 @@ fn what_a_durable_session_needs_stays() {
     fill(&mut world);
     world.store().delete_now().unwrap();
     assert_eq!(world.store().stats().records, 60_000, "nobody has said yet what sessions need");
-    world.store().send(LogCommand::Floors {
-        worker: WORKER,
-        floors: vec![30_000],
-        needs: NeedChanges::default(),
-    });
+    world.say_needs(30_000, NeedChanges::default());
     world.store().delete_now().unwrap();
     let (rest, lost) = world.read_slices(0, "#", ReadFrom::After(Position::new(30_000, 0)), 1 << 20);
     assert_eq!((rest.len(), lost), (30_000, None));
@@ -122,14 +114,14 @@ fn what_one_subscription_needs_stays_and_other_topics_go() {
     let need =
         NeedChange { id: KeptId { session, sub: 1, number: 1 }, filter, shard: 0, floor: Some(30_000) };
     let needs = NeedChanges { afresh: true, changes: vec![need.clone()] };
-    world.store().send(LogCommand::Floors { worker: WORKER, floors: vec![60_000], needs });
+    world.say_needs(60_000, needs);
     world.store().delete_now().unwrap();
     let after = ReadFrom::Kept(Position::new(30_000, 0));
     assert_eq!(world.read("plant/#", after).len(), 30 * 333);
     assert!(world.store().stats().records < 25_000);
 
     let needs = NeedChanges { afresh: false, changes: vec![NeedChange { floor: None, ..need }] };
-    world.store().send(LogCommand::Floors { worker: WORKER, floors: vec![60_000], needs });
+    world.say_needs(60_000, needs);
     world.store().delete_now().unwrap();
     assert!(world.store().stats().records < 5_000);
 }

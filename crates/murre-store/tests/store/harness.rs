@@ -13,8 +13,8 @@ use std::{
 use murre_core::{
     ids::WorkerId,
     log::{
-        KeepRule, KeepRules, Log, LogBatch, LogCommand, LogEvent, LogRefusal, Lost, ReadCommand, ReadFrom,
-        ReadId, ReadRequest, ReadSlice, Record, Start, StateChange,
+        KeepRule, KeepRules, Log, LogBatch, LogCommand, LogEvent, LogRefusal, Lost, NeedChanges, ReadCommand,
+        ReadFrom, ReadId, ReadRequest, ReadSlice, Record, Start, StateChange,
     },
     placement::Placement,
 };
@@ -253,6 +253,11 @@ impl World {
             .map(|number| Publish::new(topics[number % topics.len()], number))
             .collect();
         self.publish(&publishes)
+    }
+
+    /// Says what kept sessions need: all past an offset, and what single subscriptions need before that.
+    pub fn say_needs(&self, floor: u64, needs: NeedChanges) {
+        self.store().send(LogCommand::Floors { worker: WORKER, floors: vec![floor], needs });
     }
 
     /// Begins a read.

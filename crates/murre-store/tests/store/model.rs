@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use murre_core::log::{KeepRule, KeepRules, Log, LogCommand, NeedChanges, ReadFrom};
+use murre_core::log::{KeepRule, KeepRules, NeedChanges, ReadFrom};
 use murre_protocol::{Position, Timestamp, TopicFilter, TopicName};
 use murre_store::Archive;
 use proptest::prelude::*;
 
-use crate::harness::{Got, Publish, WORKER, World, keep_all, keep_last, options};
+use crate::harness::{Got, Publish, World, keep_all, keep_last, options};
 
 const TOPICS: [&str; 5] = ["a/x", "a/y", "b/x", "b/y", "c"];
 const FILTERS: [&str; 6] = ["#", "a/+", "+/x", "c", "a/x", "nobody/publishes/this"];
@@ -146,11 +146,7 @@ impl Both {
     }
 
     fn set_floor(&self) {
-        self.world.store().send(LogCommand::Floors {
-            worker: WORKER,
-            floors: vec![self.floor],
-            needs: NeedChanges::default(),
-        });
+        self.world.say_needs(self.floor, NeedChanges::default());
     }
 
     fn started(&self) {
