@@ -69,8 +69,8 @@ impl Hub {
     ) {
         let Some(local) = self.groups.get_mut(&share.group) else {
             // all members here have left while the message was on its way
-            let left = Left { has_options: entry.has_options, tail: batch.tail(entry).into() };
-            return self.leave_to_others(share.group, Some(left).filter(|_| share.acknowledged), out);
+            let left = share.acknowledged.then(|| Left::of(batch, entry));
+            return self.leave_to_others(share.group, left, out);
         };
         let early = local.early.get_or_insert_with(|| Box::new(MessageBatch::new(batch.from)));
         if early.len() >= self.limits.outbox_max {

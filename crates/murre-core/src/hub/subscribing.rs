@@ -15,7 +15,6 @@ use super::{
     wish::{Refusal, Terms, Wish},
 };
 use crate::{
-    batch::MessageEntry,
     engine::{EngineInput, Outputs, SnapshotCommand},
     groups::Members,
     ids::{GroupId, SessionKey},
@@ -403,11 +402,8 @@ impl Hub {
         let serial = self.number();
         self.tell_group(group, filter, serial, out);
         if let Some(early) = early {
-            let left = |entry: &MessageEntry| Left {
-                has_options: entry.has_options,
-                tail: early.tail(entry).into(),
-            };
-            self.leave_to_others(group, early.entries().iter().map(left), out);
+            let left = early.entries().iter().map(|entry| Left::of(&early, entry));
+            self.leave_to_others(group, left, out);
         }
     }
 

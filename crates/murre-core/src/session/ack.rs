@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 
 use murre_protocol::{Position, codec::HasOptions};
 
-use crate::ids::WorkerId;
+use crate::{
+    batch::{MessageBatch, MessageEntry},
+    ids::WorkerId,
+};
 
 /// What a subscription with `ack` has under way.
 ///
@@ -62,6 +65,20 @@ pub struct Left {
     pub has_options: HasOptions,
     /// All after the head.
     pub tail: Box<[u8]>,
+}
+
+impl Sent {
+    /// Bytes of the message, if it is kept.
+    fn bytes(&self) -> usize {
+        self.message.as_ref().map_or(0, |left| left.tail.len())
+    }
+}
+
+impl Left {
+    /// A message of a batch.
+    pub fn of(batch: &MessageBatch, entry: &MessageEntry) -> Self {
+        Self { has_options: entry.has_options, tail: batch.tail(entry).into() }
+    }
 }
 
 /// What becomes of an offered message.
@@ -148,13 +165,12 @@ impl AckWindow {
     pub fn acknowledge(&mut self, position: Position) {
         // mostly the oldest ones, so look from the front and stop as soon as nothing older can follow
         let mut bytes = 0;
-        let len = |sent: &Sent| sent.message.as_ref().map_or(0, |left| left.tail.len());
         while let Some(sent) = self.unacknowledged.pop_front_if(|sent| covers(position, sent.position)) {
-            bytes += len(&sent);
+            bytes += sent.bytes();
         }
         self.unacknowledged.retain(|sent| {
             let covered = covers(position, sent.position);
-            bytes += if covered { len(sent) } else { 0 };
+            bytes += if covered { sent.bytes() } else { 0 };
             !covered
         });
         self.sent_bytes -= bytes;
@@ -168,9 +184,9 @@ impl AckWindow {
         }
         let mut next = self.waiting.pop_front_if(|next| is_open(next.gate))?;
         self.bytes -= next.tail.len() + size_of::<Waiting>();
-        let message = next.message.take();
-        self.sent_bytes += message.as_ref().map_or(0, |left| left.tail.len());
-        self.unacknowledged.push_back(Sent { position: next.position, message });
+        let sent = Sent { position: next.position, message: next.message.take() };
+        self.sent_bytes += sent.bytes();
+        self.unacknowledged.push_back(sent);
         self.in_front = self.in_front.map(|left| left.saturating_sub(1));
         Some(next)
     }
