@@ -86,17 +86,11 @@ impl Setting {
         let result: Value = serde_json::from_str(output)?;
         let count =
             |name: &str| result[name].as_f64().with_context(|| format!("a number {name:?} is missing"));
-        if let Load::CatchUp { .. } = self.load {
-            return Ok([
-                self.name.to_owned(),
-                format!("{:.0}", count("published_per_second")?),
-                format!("{:.0}", count("caught_up_per_second")?),
-                "0".to_owned(),
-                "-".to_owned(),
-                "-".to_owned(),
-                spent.map_or_else(|| "-".to_owned(), |spent| each(spent, result["caught_up"].as_f64())),
-            ]);
-        }
+        // who catches up loses nothing, and has no latency
+        let (delivered, per_second, lost) = match self.load {
+            Load::Live { .. } => ("delivered", "delivered_per_second", Some("lost")),
+            Load::CatchUp { .. } => ("caught_up", "caught_up_per_second", None),
+        };
         let latency = |name: &str| {
             let micros = result["latency_us"][name].as_f64();
             micros.map_or_else(|| "-".to_owned(), |micros| format!("{micros:.0} µs"))
@@ -104,11 +98,11 @@ impl Setting {
         Ok([
             self.name.to_owned(),
             format!("{:.0}", count("published_per_second")?),
-            format!("{:.0}", count("delivered_per_second")?),
-            format!("{:.0}", count("lost")?),
+            format!("{:.0}", count(per_second)?),
+            format!("{:.0}", lost.map_or(Ok(0.0), count)?),
             latency("p50"),
             latency("p99"),
-            spent.map_or_else(|| "-".to_owned(), |spent| each(spent, result["delivered"].as_f64())),
+            spent.map_or_else(|| "-".to_owned(), |spent| each(spent, result[delivered].as_f64())),
         ])
     }
 }
@@ -134,6 +128,15 @@ mod tests {
             row,
             ["socket/fan_out-1-100", "500", "50000", "0", "87 µs", "250 µs", "1.20 µs a delivery"]
         );
+    }
+
+    #[test]
+    fn who_catches_up_has_a_row_of_the_same_columns() {
+        let output = r#"{"published":1000,"published_per_second":500.0,"caught_up":4000,
+            "caught_up_per_second":80000.0,"seconds":0.05}"#;
+        let row = SETTINGS[3].row(output, Some(Duration::from_millis(8))).unwrap();
+
+        assert_eq!(row, ["socket/catch_up", "500", "80000", "0", "-", "-", "2.00 µs a delivery"]);
     }
 
     #[test]
