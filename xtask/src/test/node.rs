@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::BINARY_VARIABLE;
+use super::{BINARY_VARIABLE, chromium};
 use crate::shell::{self, Kept};
 
 const NODE_MAJOR_MIN: u64 = 20;
@@ -20,7 +20,21 @@ pub(super) fn test(binary: &Path) -> Result<Kept> {
     shell::run_keeping(&mut command, is_closing_line)
 }
 
-pub(super) fn require_node() -> Result<()> {
+/// Runs scripts of the package in a folder, `checks` and then `test`, which has the binary and a browser.
+pub(super) fn test_package(folder: &str, checks: &[&str], binary: &Path) -> Result<Kept> {
+    require_node()?;
+    let chromium = chromium::find()?;
+    let folder = shell::root().join(folder);
+    install_packages(&folder)?;
+    for script in checks {
+        shell::run(&mut npm_run(&folder, script))?;
+    }
+    let mut tests = npm_run(&folder, "test");
+    tests.env(BINARY_VARIABLE, binary).env(chromium::VARIABLE, chromium);
+    shell::run_keeping(&mut tests, is_closing_line)
+}
+
+fn require_node() -> Result<()> {
     let Some(version) = shell::quiet(shell::in_repository("node").arg("--version")) else {
         bail!("node was not found; install Node.js {NODE_MAJOR_MIN} or later");
     };
@@ -34,7 +48,7 @@ pub(super) fn require_node() -> Result<()> {
 }
 
 /// Installs what the folder's lock file names, unless that was done before.
-pub(super) fn install_packages(folder: &Path) -> Result<()> {
+fn install_packages(folder: &Path) -> Result<()> {
     let lock = folder.join("package-lock.json");
     let lock = fs::read_to_string(&lock).with_context(|| lock.display().to_string())?;
     let stamp = folder.join("node_modules/.installed");
@@ -46,7 +60,7 @@ pub(super) fn install_packages(folder: &Path) -> Result<()> {
 }
 
 /// A script of the folder's package.
-pub(super) fn npm_run(folder: &Path, script: &str) -> Command {
+fn npm_run(folder: &Path, script: &str) -> Command {
     let mut command = shell::in_repository("npm");
     command.current_dir(folder).args(["run", "--silent", script]);
     command
@@ -67,6 +81,6 @@ fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// `ℹ tests 12`, `ℹ pass 12`, `ℹ fail 0`.
-pub(super) fn is_closing_line(line: &str) -> bool {
+fn is_closing_line(line: &str) -> bool {
     ["ℹ tests ", "ℹ pass ", "ℹ fail "].iter().any(|start| line.starts_with(start))
 }
