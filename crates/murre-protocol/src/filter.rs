@@ -84,6 +84,23 @@ impl<'a> TopicFilter<'a> {
         matches!((wanted.next(), wanted.next()), (None, _) | (Some("#"), None))
     }
 
+    /// Whether every topic that matches `narrow` matches this too.
+    pub fn covers(&self, narrow: &TopicFilter<'_>) -> bool {
+        if narrow.as_str().starts_with('$') && self.as_str().starts_with(['+', '#']) {
+            return false;
+        }
+        let (mut wide, mut narrow) = (self.levels(), narrow.levels());
+        loop {
+            match (wide.next(), narrow.next()) {
+                // also the parent level, so what has ended before is matched too
+                (Some("#"), _) | (None, None) => return true,
+                (Some("+"), Some(level)) if level != "#" => {}
+                (Some(same), Some(level)) if same == level => {}
+                _ => return false,
+            }
+        }
+    }
+
     /// Whether `topic` is a valid name that is wanted: for names that stand somewhere as text.
     pub fn matches_text(&self, topic: &str) -> bool {
         TopicName::parse(topic).is_ok_and(|topic| self.matches(&topic))
@@ -141,6 +158,8 @@ impl<'a> SharedFilter<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn matches(filter: &str, topic: &str) -> bool {
@@ -177,6 +196,38 @@ mod tests {
         assert_eq!(TopicFilter::parse("a/+b"), Err(TopicError::PartialWildcard { wildcard: '+', at: 2 }));
         assert_eq!(TopicFilter::parse("#/a"), Err(TopicError::HashNotLast(0)));
         assert!(TopicFilter::parse("+/+/#").is_ok());
+    }
+
+    #[test]
+    fn a_filter_covers_one_whose_topics_all_match_it() {
+        let parse = |filter| TopicFilter::parse(filter).unwrap();
+        let yes =
+            [("#", "a/+"), ("a/#", "a"), ("a/#", "a/#"), ("a/+", "a/b"), ("+/b", "+/b"), ("a/+/#", "a/+/c")];
+        let no =
+            [("a/+", "a/#"), ("a", "a/b"), ("+/b", "a/+"), ("#", "$murre/#"), ("a/+", "a"), ("a/b", "a/+")];
+        for (wide, narrow) in yes {
+            assert!(parse(wide).covers(&parse(narrow)), "{wide} covers {narrow}");
+        }
+        for (wide, narrow) in no {
+            assert!(!parse(wide).covers(&parse(narrow)), "{wide} does not cover {narrow}");
+        }
+    }
+
+    fn a_filter() -> impl Strategy<Value = String> {
+        "(\\+|\\$a|a|b)(/(\\+|a|b)){0,2}(/#)?|#"
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_filter_covers_it_matches(
+            wide in a_filter(), narrow in a_filter(), topic in "(\\$a|a|b)(/(a|b)){0,3}"
+        ) {
+            let topic = TopicName::parse(topic).unwrap();
+            let (wide, narrow) = (TopicFilter::parse(wide).unwrap(), TopicFilter::parse(narrow).unwrap());
+            if wide.covers(&narrow) && narrow.matches(&topic) {
+                prop_assert!(wide.matches(&topic), "{wide} {narrow} {topic}");
+            }
+        }
     }
 
     #[test]
