@@ -4,7 +4,6 @@
 //! the folder that the configuration names.
 
 use std::{
-    net::IpAddr,
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering::SeqCst},
 };
@@ -19,7 +18,7 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use super::{Shared, problem::Problem};
-use crate::process::Process;
+use crate::{process::Process, websocket::origin::is_host_local};
 
 /// What proxies add.
 const FORWARDED: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
@@ -79,21 +78,10 @@ fn check_is_local(request: &HttpRequest) -> Result<(), Problem> {
     if headers.contains_key(header::ORIGIN) {
         return forbidden("this request comes from a page");
     }
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    if !host.is_some_and(is_local_host) {
+    if !is_host_local(headers) {
         return forbidden("this request names another host than localhost or a loopback address");
     }
     Ok(())
-}
-
-/// Whether `host[:port]` is this machine whatever a name server says.
-fn is_local_host(text: &str) -> bool {
-    let host = match text.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => text.split(':').next().unwrap_or_default(),
-    };
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The folder of that name, which isn't there yet.
@@ -223,7 +211,16 @@ mod tests {
         ] {
             assert_eq!(asked("127.0.0.1:1", &[local, header]), Err(403), "{header:?}");
         }
-        for host in ["murre.example", "127.0.0.1.example", "10.0.0.5:8080", "", "[::2]"] {
+        for host in [
+            "murre.example",
+            "127.0.0.1.example",
+            "10.0.0.5:8080",
+            "",
+            "[::2]",
+            "localhost:80:80",
+            "[::1]x",
+            "u@localhost",
+        ] {
             assert_eq!(asked("127.0.0.1:1", &[("host", host)]), Err(403), "{host}");
         }
         assert_eq!(asked("127.0.0.1:1", &[]), Err(403));

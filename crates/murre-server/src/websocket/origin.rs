@@ -129,10 +129,7 @@ impl Origin {
     /// A web page of this machine, at any port.
     fn is_local(&self) -> bool {
         let Self::Place { scheme, host, .. } = self else { return false };
-        is_web(scheme)
-            && (host == "localhost"
-                || host == "[::1]"
-                || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback()))
+        is_web(scheme) && is_loopback(host)
     }
 }
 
@@ -213,6 +210,18 @@ impl Authority {
     fn is_address(&self) -> bool {
         self.host.starts_with('[') || self.host.parse::<Ipv4Addr>().is_ok()
     }
+}
+
+/// Whether a request names this machine as its `Host` in a way that no name server can turn elsewhere.
+pub(crate) fn is_host_local(headers: &HeaderMap) -> bool {
+    only(headers, &header::HOST).and_then(Authority::parse).is_some_and(|own| is_loopback(&own.host))
+}
+
+/// Whether a host, as [`Authority`] has it, is this machine.
+fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host == "[::1]"
+        || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The value of a header that is there exactly once and is text.
