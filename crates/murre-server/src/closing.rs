@@ -1,4 +1,5 @@
-//! The end of a broker whose clients have gone: what they sent is done, and the log closed.
+//! The end of a broker, whoever's server it is in: its clients are told, and when they have gone, what they sent is
+//! done.
 
 use std::{
     sync::mpsc,
@@ -7,11 +8,20 @@ use std::{
 
 use crate::{process::Process, shell::runtime::Local};
 
-/// How often it is looked whether something is under way.
-const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+/// How often it is looked whether clients are there, or something is under way.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// What this may take where clients that don't go have used up all the time that there is for stopping.
 const TIME_MIN: Duration = Duration::from_secs(1);
+
+/// Lets every worker tell its clients that the broker goes away.
+pub(crate) fn say_farewell(process: &Process) {
+    process.on_all_workers(|| {
+        if let Some(local) = Local::current() {
+            local.shut_down();
+        }
+    });
+}
 
 /// Waits until all workers have done what is under way, between them and with the log, or until the deadline. Blocks.
 pub(crate) fn settle(process: &Process, deadline: Instant) {

@@ -52,7 +52,7 @@ use std::{
     cell::{Cell, OnceCell},
     rc::Rc,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use actix_http::StatusCode;
@@ -79,9 +79,6 @@ use crate::{
         origin::OwnHost,
     },
 };
-
-/// How often [`Broker::shut_down`] looks whether all clients have gone.
-const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 thread_local! {
     /// Dropped with the thread, and so tells of its end.
@@ -144,12 +141,12 @@ impl Broker {
     /// The server goes on with everything else.
     pub async fn shut_down(&self) {
         self.process.set_stopping();
-        say_farewell(&self.process);
+        closing::say_farewell(&self.process);
         let timeout = self.process.config.server.shutdown_timeout;
         let deadline = Instant::now() + timeout;
         let gone = async {
             while self.sessions() > 0 {
-                tokio::time::sleep(LOOK_INTERVAL).await;
+                tokio::time::sleep(closing::LOOK_INTERVAL).await;
             }
         };
         // whoever has not gone until then is dropped with the server
@@ -292,18 +289,9 @@ impl Drop for Presence {
                 "a thread of the broker's ended, and with it a part of the topics; the broker takes no more clients. \
                  A server that is to stop tells the broker before, with Broker::shut_down"
             );
-            say_farewell(process);
+            closing::say_farewell(process);
         }
     }
-}
-
-/// Lets every worker tell its clients that the broker goes away.
-fn say_farewell(process: &Process) {
-    process.on_all_workers(|| {
-        if let Some(local) = Local::current() {
-            local.shut_down();
-        }
-    });
 }
 
 #[cfg(test)]

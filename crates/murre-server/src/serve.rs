@@ -23,7 +23,6 @@ use crate::{
     process::Process,
     shell::{
         accept::Pace,
-        runtime::Local,
         upgrade::{Upgrade, prepare},
     },
     websocket::origin::OwnHost,
@@ -269,14 +268,10 @@ fn wait_until_ready(process: &Process) {
 /// Tells the clients, waits until they have gone and what they sent is done, then stops the server.
 fn shut_down(process: &Process, server: &ServerHandle, timeout: Duration) {
     process.set_stopping();
-    process.on_all_workers(|| {
-        if let Some(local) = Local::current() {
-            local.shut_down();
-        }
-    });
+    closing::say_farewell(process);
     let deadline = std::time::Instant::now() + timeout;
     while process.sessions() > 0 && std::time::Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(closing::LOOK_INTERVAL);
     }
     closing::settle(process, deadline);
     drop(server.stop(false));
