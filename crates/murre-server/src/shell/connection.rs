@@ -64,13 +64,14 @@ impl<IO: Stream> SocketLink<IO> {
     /// Does the same with a socket that was full, without waiting until it says that it no longer is.
     fn write_now(&self, local: &Local) -> io::Result<()> {
         let mut socket = self.socket.borrow_mut();
-        // nothing more is taken before the socket has room: in the outbox it may still make way for what is newer
-        socket.write_now(|block| local.sent(self.key, block))?;
-        while self.fill(&mut socket, local) {
+        loop {
+            // nothing more is taken before the socket has room: in the outbox it may still make way for what is newer
             socket.write_now(|block| local.sent(self.key, block))?;
+            if !self.fill(&mut socket, local) {
+                self.blocked.set(false);
+                return Ok(());
+            }
         }
-        self.blocked.set(false);
-        Ok(())
     }
 
     /// Takes what waits to the socket, as much as that wants. False where nothing waits on either side.
