@@ -254,7 +254,7 @@ impl Local {
         }
     }
 
-    /// The same; then whether nothing is under way, here or with the log.
+    /// As [`Self::finish`]; then whether nothing is under way, here or with the log.
     pub(crate) fn finish_and_is_idle(&self) -> bool {
         self.finish();
         let runtime = self.0.borrow();
