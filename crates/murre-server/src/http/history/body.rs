@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -86,7 +85,7 @@ impl MessageBody for HistoryBody {
             let asks = !wanted.next.is_empty();
             this.ask(wanted);
             if !out.is_empty() {
-                return Poll::Ready(Some(Ok(mem::take(&mut out).into())));
+                return Poll::Ready(Some(Ok(out.into())));
             }
             if this.feed.has_ended() {
                 return Poll::Ready(None);
