@@ -55,15 +55,12 @@ impl Broker {
 
     /// As [`Self::with_store`]; what it said where it didn't start.
     pub fn try_with_store(folder: &Path, file: &str) -> Result<Self, String> {
-        std::fs::write(folder.join("murre.toml"), file).expect("a file in the broker's folder");
-        Self::try_run(&mut Shell::of_this_program().command_with_store(), folder, None)
+        Self::try_run(&mut command_with_store(folder, file), folder, None)
     }
 
     /// As [`Self::with_store_on`]; what it said where it didn't start.
     pub fn try_with_store_on(disk: &FailingDisk, folder: &Path, file: &str) -> Result<Self, String> {
-        std::fs::write(folder.join("murre.toml"), file).expect("a file in the broker's folder");
-        let mut command = Shell::of_this_program().command_with_store();
-        Self::try_run(command.envs(disk.environment()), folder, None)
+        Self::try_run(command_with_store(folder, file).envs(disk.environment()), folder, None)
     }
 
     fn launch(settings: &[(&str, &str)], file: &str) -> Self {
@@ -204,6 +201,12 @@ impl Shell {
         };
         command
     }
+}
+
+/// Starts a broker with a configuration file, which this writes into the folder, and its store.
+fn command_with_store(folder: &Path, file: &str) -> Command {
+    std::fs::write(folder.join("murre.toml"), file).expect("a file in the broker's folder");
+    Shell::of_this_program().command_with_store()
 }
 
 /// The command `murre` with no configuration but what the test gives it.
