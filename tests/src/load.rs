@@ -38,6 +38,17 @@ impl Client {
 
 /// Publishes texts that begin with their numbers from 0 on, to each topic in turn; a few at a time, each accepted.
 pub fn publish_numbered(device: &mut Client, topics: &[&str], count: usize, payload_bytes: usize) {
+    publish_numbered_and(device, topics, count, payload_bytes, |_| {});
+}
+
+/// The same; `accepted` is told of each few how many they were.
+pub fn publish_numbered_and(
+    device: &mut Client,
+    topics: &[&str],
+    count: usize,
+    payload_bytes: usize,
+    mut accepted: impl FnMut(usize),
+) {
     let filling = "x".repeat(payload_bytes);
     for batch in (0..count).collect::<Vec<_>>().chunks(50) {
         let publish =
@@ -47,6 +58,7 @@ pub fn publish_numbered(device: &mut Client, topics: &[&str], count: usize, payl
             let answer = device.wait_for(Kind::Published);
             assert_eq!(answer.number(2), 0, "{answer:?}");
         }
+        accepted(batch.len());
     }
 }
 

@@ -1,28 +1,10 @@
 //! A client that stops reading changes nothing for the others.
 
-use murre_tests::{Broker, Client, Kind, Packet, json};
+use murre_tests::load::{number, publish_numbered, publish_numbered_and};
+use murre_tests::{Broker, Client, Kind, json};
 
 const MESSAGES: usize = 4_000;
-
-/// Publishes many large readings of one topic, a few at a time, each batch acknowledged; `published` is told how many
-/// a batch had.
-fn publish_many(device: &mut Client, mut published: impl FnMut(usize)) {
-    let payload = "x".repeat(10_000);
-    for batch in (0..MESSAGES).collect::<Vec<_>>().chunks(50) {
-        let publish = |n: &usize| Packet::publish("flood", format!("{n} {payload}"), *n as u64 + 1);
-        device.send_all(&batch.iter().map(publish).collect::<Vec<_>>());
-        for _ in batch {
-            assert_eq!(device.wait_for(Kind::Published).number(2), 0);
-        }
-        published(batch.len());
-    }
-}
-
-fn numbers(messages: &[murre_tests::Message]) -> Vec<usize> {
-    let number =
-        |text: &str| text.split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
-    messages.iter().map(|message| number(message.text())).collect()
-}
+const PAYLOAD: usize = 10_000;
 
 #[test]
 fn others_get_everything_and_the_stalled_one_is_told_what_it_missed() {
@@ -34,7 +16,9 @@ fn others_get_everything_and_the_stalled_one_is_told_what_it_missed() {
     let mut got = Vec::new();
 
     // A batch is less than an outbox holds, so that a reader that comes late on a busy machine is no slow one.
-    publish_many(&mut Client::connect(&broker), |count| got.extend(numbers(&reader.messages(count))));
+    publish_numbered_and(&mut Client::connect(&broker), &["flood"], MESSAGES, PAYLOAD, |count| {
+        got.extend(reader.messages(count).iter().map(number));
+    });
 
     assert_eq!(got, (0..MESSAGES).collect::<Vec<_>>());
     let notice = stalled.wait_for(Kind::Notice);
@@ -48,11 +32,11 @@ fn a_conflating_subscription_ends_with_the_newest() {
     let mut stalled = Client::connect(&broker);
     stalled.subscribe_with(1, "flood", json!({ "from": "live", "on_slow": "conflate" }));
 
-    publish_many(&mut Client::connect(&broker), |_| {});
+    publish_numbered(&mut Client::connect(&broker), &["flood"], MESSAGES, PAYLOAD);
 
     let mut last = 0;
     while last != MESSAGES - 1 {
-        last = numbers(&[stalled.waited_message()])[0];
+        last = number(&stalled.waited_message());
     }
 }
 
@@ -62,7 +46,7 @@ fn a_subscription_that_wants_no_gaps_is_disconnected_instead() {
     let mut stalled = Client::connect(&broker);
     stalled.subscribe_with(1, "flood", json!({ "from": "live", "on_slow": "disconnect" }));
 
-    publish_many(&mut Client::connect(&broker), |_| {});
+    publish_numbered(&mut Client::connect(&broker), &["flood"], MESSAGES, PAYLOAD);
 
     let (disconnect, ending) = stalled.disconnected();
     assert_eq!((disconnect.number(1), ending.code), (4410, Some(4410)));
