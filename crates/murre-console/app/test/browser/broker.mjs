@@ -20,6 +20,10 @@ export class Broker {
   #folder;
   #process;
   #ended;
+  /** Whether a test has ended the broker below its pages. */
+  wasKilled = false;
+  /** The pages that have its console open. */
+  pages = [];
 
   static async begin() {
     const broker = new Broker();
@@ -46,6 +50,7 @@ export class Broker {
 
   /** Ends the broker as a power cut does. */
   async kill() {
+    this.wasKilled = true;
     this.#process.kill("SIGKILL");
     await this.#ended;
   }
@@ -57,7 +62,9 @@ export class Broker {
     if (!answer.ok) throw new Error(`${topic} was refused: ${answer.status} ${await answer.text()}`);
   }
 
+  /** Closes the pages before the broker: none may have to say that it has lost it. */
   async end() {
+    await Promise.all(this.pages.map((page) => page.close()));
     await this.kill();
     await rm(this.#folder, { recursive: true });
   }

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import axe from "axe-core";
 import { chromium } from "playwright-core";
 
-/** What Chromium itself says of a connection that the broker's end broke: no fault of the page. */
-const LOST = /WebSocket connection to .* failed|ERR_CONNECTION_REFUSED/;
+/** What Chromium itself says of a connection that breaks, or that nobody takes. */
+const LOST = /WebSocket connection to .* failed|net::ERR_/;
 
 export class Chromium {
   #browser;
@@ -20,17 +20,22 @@ export class Chromium {
     return launched;
   }
 
-  /** The console in a page of the test's own. Until the test's end nothing may go wrong in it, nor be asked in vain. */
-  async open(t, url, options = {}) {
+  /**
+   * The console of a broker in a page of the test's own. Until the test's end nothing may go wrong in it, nor be asked
+   * in vain. Only after the test has killed the broker may connections be lost.
+   */
+  async open(t, broker, { path = "/", ...options } = {}) {
     const page = await this.#browser.newPage(options);
+    broker.pages.push(page);
     const problems = [];
-    const host = new URL(url).host;
+    const url = new URL(path, broker.url);
     page.on("pageerror", (error) => problems.push(String(error)));
     page.on("console", (said) => {
-      if (["error", "warning"].includes(said.type()) && !LOST.test(said.text())) problems.push(said.text());
+      const excused = broker.wasKilled && LOST.test(said.text());
+      if (["error", "warning"].includes(said.type()) && !excused) problems.push(said.text());
     });
     page.on("request", (request) => {
-      if (new URL(request.url()).host !== host) problems.push(`asks another host: ${request.url()}`);
+      if (new URL(request.url()).host !== url.host) problems.push(`asks another host: ${request.url()}`);
     });
     page.on("response", (response) => {
       if (response.status() >= 400) problems.push(`${response.status()}: ${response.url()}`);
@@ -39,7 +44,7 @@ export class Chromium {
       await page.close();
       assert.deepEqual(problems, []);
     });
-    await page.goto(url);
+    await page.goto(url.href);
     return page;
   }
 

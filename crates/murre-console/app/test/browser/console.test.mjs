@@ -13,13 +13,13 @@ before(async () => {
 after(() => browser.close());
 
 /** A console on a broker of its own, which has `readings` already. */
-async function openConsole(t, readings = {}, { path = "/", ...options } = {}) {
+async function openConsole(t, readings = {}, options = {}) {
   const broker = await Broker.begin();
   t.after(() => broker.end());
   for (const [topic, values] of Object.entries(readings)) {
     for (const value of [values].flat()) await broker.publish(topic, value);
   }
-  const page = await browser.open(t, `${broker.url}${path}`, options);
+  const page = await browser.open(t, broker, options);
   await page.getByRole("status").getByText("Live").waitFor();
   const row = (topic) => page.locator(`[data-topic="${topic}"]`);
   return { broker, page, row };

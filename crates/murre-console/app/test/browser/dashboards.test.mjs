@@ -18,7 +18,7 @@ async function openDashboard(t) {
   t.after(() => broker.end());
   for (const celsius of [20, 25, 21.5]) await broker.publish("site/a/temp", { celsius });
   await broker.publish("site/a/door", "shut");
-  const page = await browser.open(t, broker.url);
+  const page = await browser.open(t, broker);
   await page.locator('[data-topic="site/a/temp"]').click();
   await page.getByRole("button", { name: "Pin celsius to the dashboard" }).click();
   await page.locator('[data-topic="site/a/door"]').click();
@@ -78,7 +78,7 @@ test("where something has been is drawn as a track", LIMIT, async (t) => {
 });
 
 test("an address carries a dashboard to another browser", LIMIT, async (t) => {
-  const { page } = await openDashboard(t);
+  const { broker, page } = await openDashboard(t);
   await page.getByLabel("Name").fill("Kitchen");
   await page.evaluate(() => {
     navigator.clipboard.writeText = (text) => {
@@ -89,7 +89,7 @@ test("an address carries a dashboard to another browser", LIMIT, async (t) => {
   await page.getByRole("button", { name: "Share" }).click();
   const address = await page.waitForFunction(() => globalThis.shared);
 
-  const other = await browser.open(t, await address.jsonValue());
+  const other = await browser.open(t, broker, { path: await address.jsonValue() });
 
   await other.locator('[data-kind="state"]').getByText("shut").waitFor();
   assert.equal(await other.getByLabel("Name").inputValue(), "Kitchen");
