@@ -94,10 +94,15 @@ fn the_socket_of_one_that_asked_to_be_disconnected_is_really_closed() {
     // two connections that stay: the publisher's and the one that the counters are read over
     let mut device = Client::connect(&broker);
 
-    publish_numbered(&mut device, &["flood/a"], messages(), PAYLOAD);
+    let publishing = std::thread::spawn(move || {
+        publish_numbered(&mut device, &["flood/a"], messages(), PAYLOAD);
+        device
+    });
 
+    // it is heard out for a few seconds only, so it listens as soon as it is to go
     assert_eq!(broker.wait_for_counter("slow_disconnected", |count| count > 1), 2);
     let (disconnect, ending) = listening.disconnected();
+    let _device = publishing.join().expect("everything is published");
     assert_eq!((disconnect.number(1), ending.code), (4410, Some(4410)));
     broker.wait_for_counter("sessions", |sessions| sessions == 1);
     assert!(

@@ -43,11 +43,18 @@ fn a_conflating_subscription_ends_with_the_newest() {
 #[test]
 fn a_subscription_that_wants_no_gaps_is_disconnected_instead() {
     let broker = Broker::start();
-    let mut stalled = Client::connect(&broker);
+    let mut watcher = Client::connect(&broker);
+    watcher.subscribe_live(1, "$murre/clients/stalled");
+    let mut stalled = Client::connect_as(&broker, "stalled");
+    assert_eq!(watcher.message().json()["state"], "online");
     stalled.subscribe_with(1, "flood", json!({ "from": "live", "on_slow": "disconnect" }));
 
-    publish_numbered(&mut Client::connect(&broker), &["flood"], MESSAGES, PAYLOAD);
+    let mut device = Client::connect(&broker);
+    let publishing = std::thread::spawn(move || publish_numbered(&mut device, &["flood"], MESSAGES, PAYLOAD));
 
+    // it is heard out for a few seconds only, so it listens as soon as it is to go
+    assert_eq!(watcher.message().json()["state"], "offline");
     let (disconnect, ending) = stalled.disconnected();
     assert_eq!((disconnect.number(1), ending.code), (4410, Some(4410)));
+    publishing.join().expect("everything is published");
 }
