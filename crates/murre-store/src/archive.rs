@@ -16,12 +16,12 @@ use crate::{
     shared::Parts,
 };
 
-/// A store that no broker has open. Opening it does what a start of the broker would: what a crash has left torn in
-/// the journal is cut off. Nothing else is changed.
+/// A store that no broker has open. Looking at it changes nothing: it is opened over a mirror in the store's
+/// directory, which is removed again.
 pub struct Archive {
+    snapshot: Snapshot,
     parts: Parts,
     findings: Findings,
-    snapshot: Snapshot,
 }
 
 /// A record as it stands in the store.
@@ -68,12 +68,12 @@ impl Archive {
     /// Says who holds it, that its format is a later one, or what is damaged, and what to do.
     pub fn open(path: impl AsRef<Path>, keep: KeepRules) -> Result<Self, StoreError> {
         let options = Options { keep, ..Options::default() };
-        let (parts, findings) = recover::open(path.as_ref(), &options, false)?;
+        let (parts, findings) = recover::look(path.as_ref(), &options)?;
         let snapshot = parts.db.database.snapshot();
-        Ok(Self { parts, findings, snapshot })
+        Ok(Self { snapshot, parts, findings })
     }
 
-    /// What was taken out of the journal when it was opened.
+    /// What is damaged in the journal. A start of the broker takes it out.
     pub fn journal(&self) -> &[JournalDamage] {
         &self.findings.journal
     }

@@ -26,7 +26,7 @@ pub struct Report {
     pub records: u64,
     /// Bytes of these records' tails.
     pub bytes: u64,
-    /// What was taken out of the journal when the store was opened.
+    /// What is damaged in the journal.
     pub journal: Vec<JournalDamage>,
     /// What can't be read, the first 1,000.
     pub damages: Vec<Damage>,

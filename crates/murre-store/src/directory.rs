@@ -4,6 +4,7 @@
 //! DIR/FORMAT   "murre-store 1", written last when the store is made
 //! DIR/lock     locked by the process that has the store open
 //! DIR/db/      the storage engine's files
+//! DIR/mirror/  what those who only look at it open instead, while they do
 //! ```
 
 use std::{
@@ -17,6 +18,7 @@ use crate::{error::StoreError, format::FORMAT};
 const FORMAT_FILE: &str = "FORMAT";
 const LOCK_FILE: &str = "lock";
 const ENGINE: &str = "db";
+const MIRROR: &str = "mirror";
 const WORD: &str = "murre-store ";
 
 /// A directory that this process has for itself.
@@ -46,6 +48,11 @@ impl Directory {
             check_empty(path)?;
         }
         let directory = Self { path: path.into(), _lock: lock(path)? };
+        // of somebody who died while looking
+        let mirror = directory.mirror();
+        if there && mirror.exists() {
+            fs::remove_dir_all(&mirror).map_err(StoreError::io("remove", &mirror))?;
+        }
         if !there && directory.engine().exists() {
             // a store that was never finished: nothing was ever written to it
             fs::remove_dir_all(directory.engine()).map_err(StoreError::io("remove", &directory.engine()))?;
@@ -73,6 +80,11 @@ impl Directory {
     /// Where the storage engine has its files.
     pub(crate) fn engine(&self) -> PathBuf {
         self.path.join(ENGINE)
+    }
+
+    /// Where a [`Mirror`](crate::mirror::Mirror) of them goes.
+    pub(crate) fn mirror(&self) -> PathBuf {
+        self.path.join(MIRROR)
     }
 
     /// Whether the disk takes `bytes` more, by writing them.

@@ -19,6 +19,7 @@
 //! | `reader` | the threads that read |
 //! | `retention` | deleting what isn't kept any more |
 //! | `archive`, `check` | a store that no broker has open: every record, every checksum |
+//! | `mirror` | where such a store is opened, so that it stays as it is |
 //! | `import` | messages put into a store that no broker has open |
 //! | `backup` | a copy of a store that is in use |
 //! | `testing` | a log that fails on purpose |
@@ -45,6 +46,7 @@ mod format;
 mod import;
 mod inbox;
 mod journal;
+mod mirror;
 mod options;
 mod reader;
 mod recover;

@@ -11,7 +11,8 @@ use murre_core::{
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::{
-    db::Db, directory::Directory, error::StoreError, options::Options, shard::Shard, stats::Counters,
+    db::Db, directory::Directory, error::StoreError, mirror::Mirror, options::Options, shard::Shard,
+    stats::Counters,
 };
 
 /// Takes what the log tells the engine part of a worker. Called on the store's own threads; must not wait.
@@ -137,11 +138,13 @@ impl Shared {
     }
 }
 
-/// What was found when a store was opened.
+/// What was found when a store was opened. Dropped in this order: the engine, its files, the lock.
 pub(crate) struct Parts {
-    pub(crate) directory: Directory,
     pub(crate) epoch: String,
     pub(crate) placement: Placement,
     pub(crate) shards: Vec<Shard>,
     pub(crate) db: Db,
+    /// Where the engine was opened, if not in the store's own files.
+    pub(crate) _mirror: Option<Mirror>,
+    pub(crate) directory: Directory,
 }

@@ -56,7 +56,7 @@ impl Store {
     pub fn open(path: impl AsRef<Path>, options: Options, sink: Sink) -> Result<(Self, Opened), StoreError> {
         let path = path.as_ref();
         check_options(&options)?;
-        let (mut parts, findings) = recover::open(path, &options, true)?;
+        let (mut parts, findings) = recover::open(path, &options)?;
         let start = recover::start(path, &mut parts, &options, &findings)?;
         let readers: Vec<_> = (0..options.readers).map(|_| Arc::new(Inbox::default())).collect();
         let shared = Arc::new(Shared::new(parts, options, sink));

@@ -37,8 +37,9 @@ pub(crate) struct Args {
 enum Action {
     /// Verify every checksum of a store, and say what is kept for which topics
     ///
-    /// No broker may have the store open. What an interrupted write has left at the journal's end is cut off, as a
-    /// start of the broker does, and so is what is damaged in it: check a copy where you may need these bytes. Exit code 0: all is well; 1: something is damaged; 2: it can't be looked at.
+    /// No broker may have the store open. The store stays as it is; the folder has to be writable, since what is
+    /// looked at is a mirror in it, which takes as much room as the journal. Exit code 0: all is well; 1: something
+    /// is damaged; 2: it can't be looked at.
     Check(Check),
 }
 
@@ -186,10 +187,10 @@ fn said_of_damage(report: &Report) -> Vec<String> {
     for damage in &report.journal {
         let (file, at, bytes) = (damage.file.display(), damage.at, damage.bytes);
         lines.push(match damage.is_in_the_middle {
-            true => format!("damaged: {file}, at byte {at}: {bytes} bytes made no sense and were taken out"),
+            true => format!("damaged: {file}, at byte {at}: {bytes} bytes make no sense; a start of the broker takes them out"),
             false => format!(
-                "{file}, at byte {at}: {bytes} bytes of a write that was interrupted were cut off; nothing \
-                 acknowledged was in them"
+                "{file}, at byte {at}: {bytes} bytes of a write that was interrupted; nothing acknowledged is in \
+                 them, and a start of the broker cuts them off"
             ),
         });
     }

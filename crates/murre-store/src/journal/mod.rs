@@ -28,14 +28,18 @@ pub struct JournalDamage {
     pub is_in_the_middle: bool,
 }
 
+/// Whether a file of an engine is a journal, by its name.
+pub(crate) fn is_journal(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "jnl")
+}
+
 /// The journals of an engine, the newest last.
 fn journals(engine: &Path) -> io::Result<Vec<PathBuf>> {
     let mut journals = Vec::new();
     for entry in fs::read_dir(engine)? {
         let path = entry?.path();
-        let is_journal = path.extension().is_some_and(|extension| extension == "jnl");
         let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
-        if let (true, Some(number)) = (is_journal, number) {
+        if let (true, Some(number)) = (is_journal(&path), number) {
             journals.push((number, path));
         }
     }
@@ -63,6 +67,18 @@ pub(crate) fn repair(engine: &Path) -> io::Result<Vec<JournalDamage>> {
         } else {
             tracing::warn!(%file, at, bytes, "the store's journal ends in a write that was interrupted; it is cut off");
         }
+    }
+    Ok(damages)
+}
+
+/// Writes what is whole of each journal into another directory, and says what isn't.
+pub(crate) fn copy_whole(engine: &Path, to: &Path) -> io::Result<Vec<JournalDamage>> {
+    let mut damages = Vec::new();
+    for file in journals(engine)? {
+        let (bytes, target) = (fs::read(&file)?, file.file_name().map(|name| to.join(name)));
+        let scan = Scan::new(&bytes);
+        target.map_or(Ok(()), |target| replace(&target, &bytes, &scan, u64::MAX))?;
+        damages.extend(damage_of(&file, &scan));
     }
     Ok(damages)
 }

@@ -19,6 +19,7 @@ use crate::{
     error::StoreError,
     format::{ShardEntry, keys},
     journal::{self, JournalDamage},
+    mirror::Mirror,
     options::Options,
     shard::Shard,
     shared::Parts,
@@ -30,15 +31,15 @@ mod values;
 /// What was found, for those who look on.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    /// What was taken out of the engine's journal.
+    /// What is damaged in the engine's journal.
     pub(crate) journal: Vec<JournalDamage>,
     /// Blocks, records and entries that could not be read.
     pub(crate) damaged: u64,
 }
 
-/// Opens a store, or makes it where `make` says so.
-pub(crate) fn open(path: &Path, options: &Options, make: bool) -> Result<(Parts, Findings), StoreError> {
-    let (directory, there) = Directory::take(path, make)?;
+/// Opens a store, or makes it.
+pub(crate) fn open(path: &Path, options: &Options) -> Result<(Parts, Findings), StoreError> {
+    let (directory, there) = Directory::take(path, true)?;
     let mut findings = Findings::default();
     if there {
         let engine = directory.engine();
@@ -50,10 +51,32 @@ pub(crate) fn open(path: &Path, options: &Options, make: bool) -> Result<(Parts,
         make_meta(&db, options).map_err(StoreError::engine(path))?;
         directory.finish()?;
     }
+    Ok((read(directory, db, None, options, &mut findings)?, findings))
+}
+
+/// Opens a store to look at it: what is in its directory stays as it is.
+pub(crate) fn look(path: &Path, options: &Options) -> Result<(Parts, Findings), StoreError> {
+    let (directory, _) = Directory::take(path, false)?;
+    let place = directory.mirror();
+    let made = Mirror::make(&directory.engine(), place.clone());
+    let (mirror, journal) = made.map_err(StoreError::io("mirror the store's files in", &place))?;
+    let mut findings = Findings { journal, damaged: 0 };
+    let db = Db::open(mirror.path(), options.cache_bytes).map_err(StoreError::engine(path))?;
+    Ok((read(directory, db, Some(mirror), options, &mut findings)?, findings))
+}
+
+fn read(
+    directory: Directory,
+    db: Db,
+    mirror: Option<Mirror>,
+    options: &Options,
+    findings: &mut Findings,
+) -> Result<Parts, StoreError> {
+    let path = directory.path();
     let meta = read_meta(path, &db)?;
     let placement = Placement { shards: meta.shards, workers: options.workers, seed: meta.seed };
-    let shards = read_shards(path, &db, meta.shards, &options.keep, &mut findings)?;
-    Ok((Parts { directory, epoch: meta.epoch, placement, shards, db }, findings))
+    let shards = read_shards(path, &db, meta.shards, &options.keep, findings)?;
+    Ok(Parts { epoch: meta.epoch, placement, shards, db, _mirror: mirror, directory })
 }
 
 /// Reads all shards.

@@ -1,5 +1,10 @@
 //! What an operator does with a store: check, back up, export, import.
 
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
 use murre_core::log::{KeepRules, ReadFrom};
 use murre_protocol::{
     Format, Position, Timestamp,
@@ -47,6 +52,36 @@ fn check_finds_a_flipped_bit() {
     std::fs::write(&blobs, bytes).unwrap();
     let report = Archive::open(dir.path(), keep).unwrap().check();
     assert_eq!((report.is_good(), report.damaged), (false, 1), "{:?}", report.damages);
+}
+
+#[test]
+fn a_check_changes_nothing_and_finds_the_same_again() {
+    let mut world = filled();
+    world.store().flush().unwrap();
+    world.publish_many(&TOPICS, 0, 9);
+    let dir = world.has_ended();
+    let file = |part: &str| files(dir.path()).into_iter().find(|file| file.to_string_lossy().contains(part));
+    flip(&file(".jnl").unwrap(), 30);
+    flip(&file("blobs/").unwrap(), 200);
+    let before = contents(dir.path());
+    let check = || Archive::open(dir.path(), KeepRules::default()).unwrap().check();
+    let (first, second) = (check(), check());
+    assert!(first.journal.len() == 1 && first.damaged > 0 && !first.is_good(), "{first:?}");
+    assert_eq!((&second.journal, &second.damages), (&first.journal, &first.damages));
+    assert_eq!(first.journal[0].file, file(".jnl").unwrap());
+    assert_eq!(contents(dir.path()), before);
+}
+
+/// Flips a bit of a file.
+fn flip(file: &Path, at: usize) {
+    let mut bytes = std::fs::read(file).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(file, bytes).unwrap();
+}
+
+/// All files with what is in them.
+fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    files(dir).into_iter().map(|file| (file.clone(), std::fs::read(file).unwrap())).collect()
 }
 
 #[test]
