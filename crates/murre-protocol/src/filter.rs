@@ -101,6 +101,25 @@ impl<'a> TopicFilter<'a> {
         }
     }
 
+    /// Whether some topic may match both.
+    pub fn overlaps(&self, other: &TopicFilter<'_>) -> bool {
+        let begins = |filter: &TopicFilter<'_>, with: &[char]| filter.as_str().starts_with(with);
+        for (one, another) in [(self, other), (other, self)] {
+            if begins(one, &['$']) && begins(another, &['+', '#']) {
+                return false;
+            }
+        }
+        let (mut a, mut b) = (self.levels(), other.levels());
+        loop {
+            match (a.next(), b.next()) {
+                (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
+                (Some("+"), Some(_)) | (Some(_), Some("+")) => {}
+                (Some(same), Some(level)) if same == level => {}
+                _ => return false,
+            }
+        }
+    }
+
     /// Whether `topic` is a valid name that is wanted: for names that stand somewhere as text.
     pub fn matches_text(&self, topic: &str) -> bool {
         TopicName::parse(topic).is_ok_and(|topic| self.matches(&topic))
@@ -213,6 +232,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn filters_without_a_common_topic_do_not_overlap() {
+        let parse = |filter| TopicFilter::parse(filter).unwrap();
+        for (one, another) in
+            [("a/+", "b/+"), ("a/+", "a"), ("a/+/c", "+/b/d"), ("#", "$murre/#"), ("+/a", "+/a/b")]
+        {
+            assert!(!parse(one).overlaps(&parse(another)), "{one} {another}");
+            assert!(!parse(another).overlaps(&parse(one)), "{another} {one}");
+        }
+    }
+
     fn a_filter() -> impl Strategy<Value = String> {
         "(\\+|\\$a|a|b)(/(\\+|a|b)){0,2}(/#)?|#"
     }
@@ -226,6 +256,17 @@ mod tests {
             let (wide, narrow) = (TopicFilter::parse(wide).unwrap(), TopicFilter::parse(narrow).unwrap());
             if wide.covers(&narrow) && narrow.matches(&topic) {
                 prop_assert!(wide.matches(&topic), "{wide} {narrow} {topic}");
+            }
+        }
+
+        #[test]
+        fn filters_that_match_one_topic_overlap(
+            one in a_filter(), another in a_filter(), topic in "(\\$a|a|b)(/(a|b)){0,3}"
+        ) {
+            let topic = TopicName::parse(topic).unwrap();
+            let (one, another) = (TopicFilter::parse(one).unwrap(), TopicFilter::parse(another).unwrap());
+            if one.matches(&topic) && another.matches(&topic) {
+                prop_assert!(one.overlaps(&another), "{one} {another} {topic}");
             }
         }
     }

@@ -124,7 +124,7 @@ impl Copying<'_> {
                 snapshot.get(&db.meta, keys::shard(shard))?.and_then(|bytes| ShardEntry::decode(&bytes));
             let gone = known.and_then(|known| known.gone);
             // nothing of the new run of positions is lost
-            let entry = ShardEntry { reserved: used, closed: Some(used), gone, crashed: 0 };
+            let entry = ShardEntry { reserved: used, closed: Some(used), gone, crashed: 0, doubted: 0 };
             self.batch.insert(&self.copy.meta, keys::shard(shard), entry.encode());
         }
         Ok(())

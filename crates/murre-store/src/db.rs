@@ -7,7 +7,7 @@
 //! | `index` | shard, topic, first offset of a segment | places of the topic's records in it |
 //! | `topics` | shard, topic | the topic's name and tally |
 //! | `state` | shard, the engine's key | the engine's value |
-//! | `meta` | a name | epoch, seed, shards, reservations |
+//! | `meta` | a name | epoch, seed, shards, reservations, promise |
 //!
 //! Blocks are kept apart from their keys ("key-value separation"), so that reorganising the tree moves a few bytes
 //! for each block, and what is written once stays where it is until it is deleted.

@@ -1,7 +1,8 @@
 //! Whether a client that resumes can have missed something of which no log knows.
 //!
 //! The log answers for what it has kept and dropped. Here is the rest: topics without a keep rule, and messages that
-//! were under way when an earlier process died. In doubt something is missing.
+//! were under way when an earlier process died. In doubt something is missing. A message of a durable topic counts once
+//! it is committed: before that it was acknowledged to nobody.
 
 use murre_protocol::TopicFilter;
 
@@ -25,6 +26,7 @@ pub(super) fn lost(
     let covered = rules.all().iter().any(|rule| rule.filter.covers(filter));
     match shard.lost_since(offset) {
         Since::Crash => return Some(Lost::Crash),
+        Since::CrashBeforeCommit if !rules.are_durable(filter) => return Some(Lost::Crash),
         Since::EarlierProcess if !covered => return Some(Lost::Kept),
         _ if covered => return None,
         _ => {}

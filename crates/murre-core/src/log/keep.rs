@@ -57,6 +57,14 @@ impl KeepRules {
         &self.rules
     }
 
+    /// Whether the rule of every topic that matches `filter` is durable. May say no where that is so, if only several
+    /// rules together have all these topics.
+    pub fn are_durable(&self, filter: &TopicFilter<'_>) -> bool {
+        let covering = self.rules.iter().position(|rule| rule.filter.covers(filter));
+        let reached = covering.and_then(|place| self.rules.get(..=place)).unwrap_or_default();
+        covering.is_some() && reached.iter().all(|rule| rule.durable || !rule.filter.overlaps(filter))
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
@@ -70,6 +78,19 @@ mod tests {
     fn rule(filter: &str, last: u64) -> KeepRule {
         let filter = TopicFilter::parse(filter).unwrap().into_owned();
         KeepRule { filter, last: Some(last), age: None, bytes: None, durable: false }
+    }
+
+    #[test]
+    fn a_filter_is_durable_where_all_its_topics_are() {
+        let durable = |filter| KeepRule { durable: true, ..rule(filter, 1) };
+        let rules = KeepRules::new(vec![rule("site/+/state", 1), durable("site/#"), rule("#", 1)]);
+        let is = |filter: &str| rules.are_durable(&TopicFilter::parse(filter).unwrap());
+        assert_eq!(
+            [is("site/a/t"), is("site/a/#"), is("site/+/+"), is("#"), is("x")],
+            [true, false, false, false, false]
+        );
+        assert!(is("site") && is("site/a") && !is("site/a/state"));
+        assert!(!KeepRules::default().are_durable(&TopicFilter::parse("a").unwrap()));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct ShardStart {
     /// Messages after this offset, up to `used`, may have gone out to live subscribers and be in no log, since the
     /// process before died. Equals `used` where it ended in order.
     pub intact: u64,
+    /// Whether, for all that, nothing is missing that was ever committed of topics whose rule is durable.
+    pub committed_stays: bool,
     /// The last values in the order of their positions: of topics whose rule keeps messages the newest one, of others
     /// the newest with `retain`; none that was ended or is expired.
     pub values: Vec<MessageBatch>,

@@ -48,6 +48,8 @@ struct Offsets {
     began: u64,
     /// Behind this, messages before `began` may have been lost with the process before.
     intact: u64,
+    /// But nothing that was committed of topics whose rule is durable.
+    committed_stays: bool,
     /// The first one that is not reserved.
     reserved: u64,
     /// The first one that was not asked for.
@@ -137,7 +139,8 @@ impl Intake<'_> {
 impl Shard {
     /// Shard `number` as a log in memory leaves it: empty.
     pub fn new(number: u8, limits: Arc<Limits>, directory: Directory, rules: Arc<KeepRules>) -> Self {
-        let offsets = Offsets { began: 0, intact: 0, reserved: u64::MAX, asked: u64::MAX };
+        let offsets =
+            Offsets { began: 0, intact: 0, committed_stays: true, reserved: u64::MAX, asked: u64::MAX };
         let sequences = Sequences::new(limits.sequences_max);
         let (topics, clients) = (TopicTable::new(), Clients::new(number, limits.clone(), directory));
         Self { number, offset: 0, offsets, rules, topics, clients, sequences, limits }
@@ -149,6 +152,7 @@ impl Shard {
         self.offsets = Offsets {
             began: start.used,
             intact: start.intact,
+            committed_stays: start.committed_stays,
             reserved: start.reserved,
             asked: start.reserved,
         };
@@ -180,9 +184,10 @@ impl Shard {
 
     /// Why messages behind `offset` that no rule speaks of may be missing, as far as the offset itself tells.
     pub fn lost_since(&self, offset: u64) -> Since {
-        let Offsets { began, intact, .. } = self.offsets;
+        let Offsets { began, intact, committed_stays, .. } = self.offsets;
         match offset {
             _ if offset >= began => Since::ThisProcess,
+            _ if intact < began && committed_stays => Since::CrashBeforeCommit,
             _ if intact < began => Since::Crash,
             _ => Since::EarlierProcess,
         }
@@ -283,6 +288,8 @@ pub enum Since {
     ThisProcess,
     /// An earlier process has taken some of it, and ended in order.
     EarlierProcess,
+    /// An earlier process has taken some of it, and died. What it had committed of durable topics is there.
+    CrashBeforeCommit,
     /// An earlier process has taken some of it, and died.
     Crash,
 }

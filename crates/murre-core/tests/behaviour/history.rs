@@ -160,6 +160,32 @@ fn positions_of_another_epoch_recover_nothing() {
 }
 
 #[test]
+fn after_the_brokers_death_what_was_committed_of_durable_topics_is_there() {
+    let durable = |filter| KeepRule { durable: true, ..rule(filter) };
+    let rules = KeepRules::new(vec![rule("site/state"), durable("site/#"), rule("loose")]);
+    let broker = Broker::with_store(2, 1, |_| (), rules);
+    let client = broker.connect("c");
+    let positions = stands(&client, client.subscribe_with("#", live()));
+    broker.publish_all([("site/a", "1"), ("site/state", "2"), ("loose", "3")]);
+    broker.crash();
+    let client = broker.connect("c");
+    for filter in ["site/a", "site/+/#"] {
+        let sub = client.subscribe_with(filter, from(after(&positions)));
+        let expected = if filter == "site/a" { (Some(true), None) } else { crash() };
+        assert_eq!(recovered(&client, sub), expected, "{filter}");
+        assert_eq!(client.texts(sub)[0], "1");
+    }
+    for filter in ["site/state", "loose", "#"] {
+        let sub = client.subscribe_with(filter, from(after(&positions)));
+        assert_eq!(recovered(&client, sub), crash(), "{filter}");
+    }
+}
+
+fn crash() -> (Option<bool>, Option<String>) {
+    (Some(false), Some("crash".into()))
+}
+
+#[test]
 fn a_list_of_positions_that_is_not_whole_is_refused() {
     let broker = broker(2, 1);
     let client = broker.connect("c");

@@ -169,6 +169,10 @@ impl Subscriber {
                         self.raise(position);
                     }
                 }
+                Said::Subscribed { recovered, lost, .. } => {
+                    // it says so of a durable rule, and `Crowd::check` holds it to that
+                    assert_ne!(recovered, Some(false), "{lost:?}");
+                }
                 Said::CaughtUp { positions, .. } => {
                     self.stands = Some(positions);
                     self.is_live = true;

@@ -70,6 +70,8 @@ pub(crate) fn shard(shard: u8) -> [u8; 7] {
 pub(crate) const EPOCH: &str = "epoch";
 /// Of `meta`: the seed of the topics' hashes.
 pub(crate) const SEED: &str = "seed";
+/// Of `meta`: what the last process promised of durable topics.
+pub(crate) const PROMISE: &str = "promise";
 /// Of `meta`: how many shards.
 pub(crate) const SHARDS: &str = "shards";
 

@@ -138,6 +138,8 @@ pub(crate) struct ShardEntry {
     pub(crate) gone: Option<Dropped>,
     /// Messages at or before it may have gone out to live subscribers and be in no log, since a process died.
     pub(crate) crashed: u64,
+    /// At or before it that goes for what was committed of durable topics too.
+    pub(crate) doubted: u64,
 }
 
 impl ShardEntry {
@@ -147,17 +149,17 @@ impl ShardEntry {
         varint::put(&mut out, self.closed.map_or(0, |used| used + 1));
         Dropped::put(self.gone, &mut out);
         varint::put(&mut out, self.crashed);
+        varint::put(&mut out, self.doubted);
         out
     }
 
     /// None where the bytes are no such entry.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
-        Some(Self {
-            reserved: reader.uint()?,
-            closed: reader.uint()?.checked_sub(1),
-            gone: Dropped::take(&mut reader)?,
-            crashed: reader.uint()?,
-        })
+        let (reserved, closed) = (reader.uint()?, reader.uint()?.checked_sub(1));
+        let (gone, crashed) = (Dropped::take(&mut reader)?, reader.uint()?);
+        // an entry of before there was this number says nothing of it
+        let doubted = reader.uint().unwrap_or(crashed);
+        Some(Self { reserved, closed, gone, crashed, doubted })
     }
 }

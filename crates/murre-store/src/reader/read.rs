@@ -120,8 +120,9 @@ impl Read {
         self.wanted.find_topics(shared, self.id.shard, |topic| {
             dropped = Dropped::later(dropped, topic.tally.dropped);
         });
+        let is_durable = self.wanted.is_durable(shared.rules());
         let shard = shared.shard(self.id.shard)?.lock();
-        if shard.entry.crashed > offset {
+        if offset < if is_durable { shard.entry.doubted } else { shard.entry.crashed } {
             return Some(Lost::Crash);
         }
         let dropped = Dropped::later(dropped, shard.entry.gone)?;

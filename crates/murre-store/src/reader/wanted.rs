@@ -73,6 +73,11 @@ impl Wanted {
         }
     }
 
+    /// Whether it wants nothing but durable topics.
+    pub(super) fn is_durable(&self, rules: &KeepRules) -> bool {
+        rules.are_durable(&self.filter)
+    }
+
     /// What holds for records that were there when the read began.
     pub(super) fn set_history(&mut self, history: History) {
         self.history = Some(history);

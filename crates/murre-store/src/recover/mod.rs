@@ -20,7 +20,7 @@ use crate::{
     format::{ShardEntry, keys},
     journal::{self, JournalDamage},
     mirror::Mirror,
-    options::Options,
+    options::{Options, Sync},
     shard::Shard,
     shared::Parts,
 };
@@ -150,6 +150,12 @@ pub(crate) fn start(
     let mut batch = parts.db.database.batch();
     let mut shards = Vec::new();
     let snapshot = parts.db.database.snapshot();
+    let promise = promise(options);
+    let promised = snapshot.get(&parts.db.meta, keys::PROMISE).map_err(StoreError::engine(path))?;
+    let is_whole = findings.journal.is_empty() && findings.damaged == 0;
+    let committed_stays =
+        is_whole && !promise.is_empty() && promised.is_some_and(|promised| *promised == *promise.as_bytes());
+    batch.insert(&parts.db.meta, keys::PROMISE, promise);
     for shard in &mut parts.shards {
         let mut start =
             shard_start(&parts.db, &snapshot, shard, options, now).map_err(StoreError::engine(path))?;
@@ -166,6 +172,10 @@ pub(crate) fn start(
             // whose batches these were can't be told
             entry.crashed = entry.crashed.max(start.used);
         }
+        if !committed_stays {
+            entry.doubted = entry.crashed;
+        }
+        start.committed_stays = committed_stays;
         // so that the first messages don't wait for an answer
         start.reserved = start.used + RESERVED_AT_START;
         (entry.reserved, entry.closed) = (start.reserved, None);
@@ -174,6 +184,19 @@ pub(crate) fn start(
     }
     batch.durability(Some(PersistMode::SyncAll)).commit().map_err(StoreError::engine(path))?;
     Ok(Start { epoch: parts.epoch.clone(), seed: parts.placement.seed, shards })
+}
+
+/// What a process promises by these options of durable topics, and of which topics that is; empty where it doesn't:
+/// that what it has reported as committed is on the disk. What an earlier one has promised is no concern of this one if
+/// it was something else.
+fn promise(options: &Options) -> String {
+    if options.sync != Sync::Always {
+        return String::new();
+    }
+    let rules = options.keep.all().iter();
+    let lines =
+        rules.map(|rule| format!("{} {}\n", if rule.durable { "durable" } else { "kept" }, rule.filter));
+    ["always\n".to_owned()].into_iter().chain(lines).collect()
 }
 
 /// All pairs of a keyspace whose keys begin with `prefix`.

@@ -1,9 +1,11 @@
 //! What a restart keeps, in order or not.
 
-use crate::harness::{BEGINNING, Publish, World, keep_all, options};
-use murre_core::log::{Log, LogCommand, LogEvent, ReadFrom};
+use std::time::Duration;
 
-use crate::harness::WORKER;
+use murre_core::log::{KeepRule, Log, LogCommand, LogEvent, Lost, ReadFrom};
+use murre_store::{Options, Sync};
+
+use crate::harness::{BEGINNING, Publish, WORKER, World, keep_all, options};
 
 #[test]
 fn everything_is_there_after_a_restart() {
@@ -40,6 +42,42 @@ fn a_crash_gives_no_offset_out_again() {
     let world = world.killed();
     let shard = &world.start().shards[0];
     assert_eq!((shard.used, shard.intact), (reserved + 1000, 5));
+}
+
+#[test]
+fn a_crash_loses_nothing_that_was_committed_of_durable_topics() {
+    let mut world = World::new(options(&[kept("loose"), keep_all("#")]));
+    let positions = world.publish_many(&["a", "b", "loose"], 0, 9);
+    let mut world = world.killed();
+    let lost =
+        |world: &mut World, filter| world.read_slices(0, filter, ReadFrom::After(positions[3]), 1000).1;
+    assert!(world.start().shards[0].committed_stays);
+    assert_eq!((lost(&mut world, "a"), lost(&mut world, "loose")), (None, Some(Lost::Crash)));
+    assert_eq!((lost(&mut world, "+/#"), lost(&mut world, "b/#")), (Some(Lost::Crash), None));
+    let mut world = world.restart();
+    assert_eq!((lost(&mut world, "a"), lost(&mut world, "loose")), (None, Some(Lost::Crash)));
+}
+
+#[test]
+fn a_crash_is_judged_by_what_was_promised_before_it() {
+    let durable = options(&[keep_all("#")]);
+    let interval = Options { sync: Sync::Interval(Duration::from_millis(1)), ..durable.clone() };
+    for before in [options(&[kept("#")]), options(&[keep_all("a")]), interval] {
+        let mut world = World::new(before);
+        let position = world.publish_many(&["a"], 0, 5)[2];
+        let mut world = World::at(world.has_ended(), durable.clone());
+        assert!(!world.start().shards[0].committed_stays);
+        assert_eq!(world.read_slices(0, "a", ReadFrom::After(position), 1000).1, Some(Lost::Crash));
+        let later = world.publish_many(&["a"], 5, 5)[2];
+        let mut world = world.killed();
+        assert_eq!(world.read_slices(0, "a", ReadFrom::After(position), 1000).1, Some(Lost::Crash));
+        assert_eq!(world.read_slices(0, "a", ReadFrom::After(later), 1000).1, None);
+    }
+}
+
+/// A rule that keeps everything, and promises nothing.
+fn kept(filter: &str) -> KeepRule {
+    KeepRule { durable: false, ..keep_all(filter) }
 }
 
 #[test]

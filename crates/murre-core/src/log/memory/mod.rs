@@ -197,6 +197,7 @@ impl MemoryLog {
             used,
             reserved: shard.reserved.max(used + 1),
             intact: if self.crashed { shard.last } else { used },
+            committed_stays: true,
             values: self.values(shard, now),
             state: state.map(|(key, value)| StateValue { key: key.clone(), value: value.clone() }).collect(),
         }
