@@ -147,6 +147,20 @@ fn a_listener_sees_what_its_view_lets_through() {
 }
 
 #[test]
+fn a_listener_who_gets_patches_prints_whole_values() {
+    let broker = Broker::configured("[[keep]]\nfilter = 'n'\n", &["serve"]);
+    let values =
+        [r#"{"celsius":21.4,"unit":"C"}"#, r#"{"celsius":21.50,"unit":"C"}"#, r#"{"celsius":21.50}"#];
+    for format in ["json", "msgpack"] {
+        assert!(broker.publish_lines(&["pub", "n", "--format", format], &values.join("\n")).status.success());
+        let seen = broker.objects(&["sub", "n", "--patch", "--last", "3", "--json", "--count", "3"]);
+        let payloads: Vec<_> = seen.iter().map(|line| line["payload"].clone()).collect();
+        assert_eq!(payloads, values.map(|value| serde_json::from_str::<Value>(value).unwrap()));
+        assert!(seen.iter().all(|line| line["format"] == format));
+    }
+}
+
+#[test]
 fn a_condition_that_can_t_be_read_is_refused_with_its_place() {
     let broker = Broker::start(&["serve"]);
     let output = broker.run(&["sub", "n", "--where", "payload >"]);

@@ -48,6 +48,8 @@ pub(crate) struct Feed {
     /// A full inbox pauses the connection instead of dropping the oldest.
     pub(crate) backpressure: bool,
     broker_dropped: AtomicU64,
+    /// Patches to values that aren't known.
+    unmatched: AtomicU64,
     recovery: Mutex<Option<Recovery>>,
     /// Messages of each topic, where the broker's limit made them fewer than asked for; 0: it didn't.
     last_granted: AtomicU64,
@@ -61,6 +63,7 @@ impl Feed {
             inbox: Inbox::new(bounds),
             backpressure,
             broker_dropped: AtomicU64::new(0),
+            unmatched: AtomicU64::new(0),
             recovery: Mutex::new(None),
             last_granted: AtomicU64::new(0),
             error: OnceLock::new(),
@@ -115,6 +118,16 @@ impl Feed {
         self.broker_dropped.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// A patch came to a value that isn't known, and is left out.
+    pub(crate) fn left_out_patch(&self) {
+        self.unmatched.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Patches that were left out.
+    pub(crate) fn unmatched(&self) -> u64 {
+        self.unmatched.load(Ordering::Relaxed)
+    }
+
     /// There will be no more messages, because of `error` where there was one.
     pub(crate) fn end(&self, error: Option<SubscribeError>) {
         if let Some(error) = error {
@@ -137,7 +150,7 @@ impl Feed {
 
     /// Messages left out by the broker or here.
     pub(crate) fn dropped(&self) -> u64 {
-        self.broker_dropped.load(Ordering::Relaxed) + self.inbox.dropped()
+        self.broker_dropped.load(Ordering::Relaxed) + self.inbox.dropped() + self.unmatched()
     }
 
     /// Why the stream ended, where that was an error.

@@ -61,7 +61,7 @@
 //! | `buffer`, `backoff`, `error` | what it can set, and what can go wrong |
 //! | `pace` | a steady beat for devices |
 //! | `session` | the client's state over all its connections, without I/O: `outgoing`, `subscriptions`, `subscription_state`, `replies` |
-//! | `resume`, `acks`, `owed`, `orphans` | of a subscription: where to go on, what was handled, what wasn't, what came before it was asked for |
+//! | `resume`, `acks`, `owed`, `orphans`, `patches` | of a subscription: where to go on, what was handled, what wasn't, what came before it was asked for, the values that patches change |
 //! | `spool` | publishes that wait on disk: the files, and what of them is being sent |
 //! | `inbox`, `feed` | bounded queues from the background task to a reader |
 //! | `shared` | the session behind a lock, and the signals between handles and background task |
@@ -87,6 +87,7 @@ mod orphans;
 mod outgoing;
 mod owed;
 mod pace;
+mod patches;
 mod payload;
 mod presence;
 mod publish;

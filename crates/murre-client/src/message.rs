@@ -46,6 +46,7 @@ struct Options {
     correlation: Option<Bytes>,
     properties: Vec<(String, String)>,
     expiry: Option<u64>,
+    patch: bool,
 }
 
 impl Message {
@@ -66,6 +67,20 @@ impl Message {
     /// The message with a place where it is acknowledged.
     pub(crate) fn with(mut self, acknowledger: Acknowledger) -> Self {
         self.acknowledger = Some(acknowledger);
+        self
+    }
+
+    /// Whether the payload is only what changed since the topic's message before.
+    pub(crate) fn is_patch(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| options.patch)
+    }
+
+    /// The message with the value that a patch stands for.
+    pub(crate) fn with_whole(mut self, payload: Bytes) -> Self {
+        self.payload = payload;
+        if let Some(options) = &mut self.options {
+            options.patch = false;
+        }
         self
     }
 
@@ -193,6 +208,7 @@ impl Options {
             correlation: options.correlation.map(|bytes| bytes.into_owned().into()),
             properties: properties.map(|(key, value)| (key.into_owned(), value.into_owned())).collect(),
             expiry: options.expiry,
+            patch: options.patch,
         }
     }
 }

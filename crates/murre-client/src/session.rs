@@ -315,8 +315,7 @@ impl Session {
     }
 
     fn message(&mut self, sub: u64, message: WireMessage<'_>, frame: &Bytes) -> Received {
-        let position = message.position;
-        let full = self.subscriptions.message(sub, position, || Message::from_wire(message, frame));
+        let full = self.subscriptions.message(sub, || Message::from_wire(message, frame));
         full.map_or(Received::Nothing, Received::Pause)
     }
 

@@ -157,9 +157,16 @@ impl Subscription {
         self.registration.acknowledge(self.tracker.current_run(), position);
     }
 
-    /// How many messages were left out: by the broker, as its notices say, and by the local queue.
+    /// How many messages were left out: by the broker, as its notices say, by the local queue, and
+    /// [patches without a value](Subscription::unmatched_patches).
     pub fn dropped(&self) -> u64 {
         self.feed.dropped()
+    }
+
+    /// How many patches were left out since the value that they change wasn't known here; see
+    /// [`patch`](crate::SubscribeBuilder::patch).
+    pub fn unmatched_patches(&self) -> u64 {
+        self.feed.unmatched()
     }
 
     /// Why the subscription ended by itself; none while it goes on, and when the client was closed here.

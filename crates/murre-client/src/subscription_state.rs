@@ -14,7 +14,9 @@ use tokio::sync::oneshot;
 use crate::{
     error::SubscribeError,
     feed::{Feed, Item},
+    message::Message,
     owed::Owed,
+    patches::Patches,
     replies::Replies,
     resume::{Recovery, ResumePoint, Run, Tracker},
 };
@@ -33,6 +35,12 @@ impl Route {
         match self {
             Self::Feed(feed) => feed.end(error),
             Self::Replies(replies) => replies.end(),
+        }
+    }
+
+    fn left_out_patch(&self) {
+        if let Self::Feed(feed) = self {
+            feed.left_out_patch();
         }
     }
 
@@ -91,6 +99,8 @@ pub(crate) struct Entry {
     tracker: Tracker,
     /// Of that, what was not acknowledged, where it is to be.
     owed: Owed,
+    /// The values that patches change, where it gets patches.
+    patches: Option<Patches>,
     pub(crate) run: Run,
     /// Whether the broker was told on this connection, or knows from the session.
     pub(crate) asked: bool,
@@ -103,6 +113,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(crate) fn new(wanted: Wanted) -> Self {
+        let is_patched = wanted.options.view.as_ref().is_some_and(|view| view.patch);
         Self {
             filter: wanted.filter,
             options: wanted.options,
@@ -110,6 +121,7 @@ impl Entry {
             resumes: wanted.resumes,
             tracker: Tracker::new(wanted.after),
             owed: Owed::default(),
+            patches: is_patched.then(Patches::default),
             run: 0,
             asked: false,
             asked_after: false,
@@ -139,13 +151,32 @@ impl Entry {
         self.options.ack == Some(true)
     }
 
-    /// A message came.
-    pub(crate) fn message(&mut self, position: Position) {
+    /// A message came; the feed whose reader has to take something before more is read.
+    pub(crate) fn message(&mut self, message: Message) -> Option<&Arc<Feed>> {
         if self.resumes {
-            self.tracker.message(self.run, position);
+            self.tracker.message(self.run, message.position());
             if self.is_acknowledged() {
-                self.owed.message(position);
+                self.owed.message(message.position());
             }
+        }
+        let message = match &mut self.patches {
+            None => message,
+            Some(patches) => match patches.whole(message) {
+                Some(message) => message,
+                None => {
+                    self.route.left_out_patch();
+                    return None;
+                }
+            },
+        };
+        self.route.deliver(Item::Message(self.run, message))
+    }
+
+    /// The connection is gone, and with it the broker's view: it begins with whole values again.
+    pub(crate) fn connection_lost(&mut self) {
+        self.asked = false;
+        if let Some(patches) = &mut self.patches {
+            patches.clear();
         }
     }
 

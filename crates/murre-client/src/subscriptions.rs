@@ -253,20 +253,14 @@ impl Subscriptions {
     }
 
     /// A message came; the feed whose reader has to take something before more is read.
-    pub(crate) fn message(
-        &mut self,
-        sub: u64,
-        position: Position,
-        message: impl FnOnce() -> Message,
-    ) -> Option<Arc<Feed>> {
+    pub(crate) fn message(&mut self, sub: u64, message: impl FnOnce() -> Message) -> Option<Arc<Feed>> {
         let Some(entry) = self.entries.get_mut(&sub) else {
             if self.may_be_asked_for_later(sub) {
                 self.orphans.hold(sub, Item::Message(0, message()));
             }
             return None;
         };
-        entry.message(position);
-        entry.route.deliver(Item::Message(entry.run, message())).map(Arc::clone)
+        entry.message(message()).map(Arc::clone)
     }
 
     /// All kept messages of one came.
@@ -312,7 +306,7 @@ impl Subscriptions {
         self.to_end.clear();
         self.ending.clear();
         for (&id, entry) in &mut self.entries {
-            entry.asked = false;
+            entry.connection_lost();
             self.to_ask.insert(id);
         }
     }

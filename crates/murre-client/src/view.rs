@@ -9,7 +9,7 @@ use crate::SubscribeBuilder;
 /// A view of the subscription: the broker does the work, once for all who ask for the same. The options compose in
 /// this order: [`where_`](SubscribeBuilder::where_), [`select`](SubscribeBuilder::select),
 /// [`deadband`](SubscribeBuilder::deadband), [`window`](SubscribeBuilder::window),
-/// [`max_rate`](SubscribeBuilder::max_rate). What is out of bounds is refused by the broker with the reason.
+/// [`max_rate`](SubscribeBuilder::max_rate), [`patch`](SubscribeBuilder::patch). What is out of bounds is refused by the broker with the reason.
 ///
 /// ```no_run
 /// # use murre_client::{Client, Figure, Window};
@@ -50,6 +50,14 @@ impl SubscribeBuilder {
     /// Figures over time instead of readings.
     pub fn window(mut self, window: Window) -> Self {
         self.view().window = Some(window.0);
+        self
+    }
+
+    /// The broker sends only what changed in a topic's payload, where that is shorter. The SDK puts the values together
+    /// again: messages are as without it, for fewer bytes. A patch to a value that isn't known here (past 65,536 topics or
+    /// 64 MiB) is left out, and counted by [`unmatched_patches`](crate::Subscription::unmatched_patches).
+    pub fn patch(mut self, patch: bool) -> Self {
+        self.view().patch = patch;
         self
     }
 

@@ -11,6 +11,7 @@
 //! | [`codec`] | one door to both encodings: decoding packets, encoding packets, MESSAGE in two parts |
 //! | `msgpack`, `json` | the encodings, reached through [`codec`] |
 //! | `decode`, `encode` | what both encodings share: each packet's elements, in order and by name |
+//! | [`merge_patch`] | a patch and the value before it, put together |
 //! | [`error`] | what can be wrong with a packet, by packet and element |
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
@@ -24,6 +25,7 @@ pub mod error;
 pub mod filter;
 pub mod format;
 mod json;
+pub mod merge_patch;
 mod msgpack;
 pub mod packet;
 pub mod position;

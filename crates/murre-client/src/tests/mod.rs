@@ -4,6 +4,7 @@ mod acknowledging;
 mod closing;
 mod connecting;
 mod keep_alive;
+mod patching;
 mod publishing;
 mod reconnecting;
 mod requesting;

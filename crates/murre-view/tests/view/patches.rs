@@ -1,12 +1,12 @@
 //! Applying all patches gives the value.
 
-use murre_protocol::{Format, packet::ViewOptions};
+use murre_protocol::{Format, merge_patch, packet::ViewOptions};
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
 
 use crate::{
     driver::{Driver, message},
-    values::{key, map, payloads, value},
+    values::{key, map, payloads, read, value},
 };
 
 fn patched() -> ViewOptions<'static> {
@@ -69,7 +69,7 @@ proptest! {
     #[test]
     fn who_applies_every_patch_has_the_value(first in map(), changes in vec(change(), 1..12), encoding in 0..3_usize) {
         let mut driver = Driver::new(&patched());
-        let (mut value, mut mirror) = (first, Value::Null);
+        let (mut value, mut mirror, mut whole) = (first, Value::Null, Vec::new());
         for (offset, change) in (1..).zip(&changes) {
             let (format, payload) = payloads(&value)[encoding].clone();
             driver.offer(message(offset, "t", format, payload.clone(), offset));
@@ -77,6 +77,8 @@ proptest! {
             prop_assert!(sent.payload.len() <= payload.len());
             mirror = if sent.patch { apply(mirror, &sent.value()) } else { sent.value() };
             prop_assert_eq!(&mirror, &value);
+            whole = if sent.patch { merge_patch::merge(format, &whole, &sent.payload).unwrap() } else { sent.payload.clone() };
+            prop_assert_eq!(&read(format, &whole), &value);
             changed(&mut value, change);
         }
     }

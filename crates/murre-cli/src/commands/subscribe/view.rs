@@ -25,6 +25,9 @@ pub(super) struct View {
     /// Figures over time instead of readings: 60s:celsius:mean,max
     #[arg(long, value_name = "TIME:PATHS:FIGURES", value_parser = window)]
     window: Option<Window>,
+    /// Have the broker send only what changed; whole values are printed
+    #[arg(long)]
+    patch: bool,
 }
 
 impl View {
@@ -44,6 +47,9 @@ impl View {
         }
         if let Some(window) = &self.window {
             subscribe = subscribe.window(window.clone());
+        }
+        if self.patch {
+            subscribe = subscribe.patch(true);
         }
         subscribe
     }
