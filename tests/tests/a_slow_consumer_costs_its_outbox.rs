@@ -1,6 +1,8 @@
 //! A client that stops reading, while its own packets are still handled, costs the broker its outbox and nobody else
 //! anything; what its subscriptions ask for happens, and the counts of what it missed are exact.
 //!
+//! What a slow client gets before anything is dropped, a lower rate, is turned off here.
+//!
 //! Sizes: 16 stalled sessions and 8 MiB for each (`MURRE_FULL=1`: 64 and 64 MiB).
 
 use murre_tests::load::{Tally, mib, number, publish_numbered, sized};
@@ -23,7 +25,8 @@ fn stalled(broker: &Broker, rule: &str) -> Client {
 #[test]
 fn each_costs_its_outbox_while_others_get_everything_and_its_own_packets_are_handled() {
     let sessions = sized(16, 64);
-    let broker = Broker::with(&[("server.workers", "1"), ("limits.outbox_max", "1MiB")]);
+    let broker =
+        Broker::with(&[("server.workers", "1"), ("limits.outbox_max", "1MiB"), ("degrade.enabled", "false")]);
     let mut watcher = Client::connect(&broker);
     watcher.subscribe_live(1, "alive/#");
     let mut stalled: Vec<_> = (0..sessions).map(|_| stalled(&broker, "drop_oldest")).collect();
@@ -49,7 +52,7 @@ fn each_costs_its_outbox_while_others_get_everything_and_its_own_packets_are_han
 
 #[test]
 fn received_and_dropped_add_up_for_each_subscription() {
-    let broker = Broker::with(&[("limits.outbox_max", "256KiB")]);
+    let broker = Broker::with(&[("limits.outbox_max", "256KiB"), ("degrade.enabled", "false")]);
     let mut client = stalled(&broker, "drop_oldest");
     client.subscribe_with(2, "flood/+", json!({ "from": "live", "on_slow": "conflate" }));
 
@@ -71,7 +74,7 @@ fn received_and_dropped_add_up_for_each_subscription() {
 #[test]
 fn a_conflating_subscription_misses_no_topic() {
     let topics: Vec<String> = (0..50).map(|n| format!("flood/{n}")).collect();
-    let broker = Broker::with(&[("limits.outbox_max", "256KiB")]);
+    let broker = Broker::with(&[("limits.outbox_max", "256KiB"), ("degrade.enabled", "false")]);
     let mut client = stalled(&broker, "conflate");
 
     let names: Vec<&str> = topics.iter().map(String::as_str).collect();
@@ -88,7 +91,7 @@ fn a_conflating_subscription_misses_no_topic() {
 
 #[test]
 fn the_socket_of_one_that_asked_to_be_disconnected_is_really_closed() {
-    let broker = Broker::with(&[("limits.outbox_max", "256KiB")]);
+    let broker = Broker::with(&[("limits.outbox_max", "256KiB"), ("degrade.enabled", "false")]);
     let mut deaf = stalled(&broker, "disconnect");
     let mut listening = stalled(&broker, "disconnect");
     // two connections that stay: the publisher's and the one that the counters are read over

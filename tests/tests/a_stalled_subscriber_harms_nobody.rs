@@ -1,4 +1,5 @@
-//! A client that stops reading changes nothing for the others.
+//! A client that stops reading changes nothing for the others. Before it loses anything it gets a lower rate, which is
+//! turned off where its rule is looked at.
 
 use murre_tests::load::{number, publish_numbered, publish_numbered_and};
 use murre_tests::{Broker, Client, Kind, json};
@@ -6,9 +7,14 @@ use murre_tests::{Broker, Client, Kind, json};
 const MESSAGES: usize = 4_000;
 const PAYLOAD: usize = 10_000;
 
+/// A broker in which nothing comes before the rule for slow clients.
+fn strict() -> Broker {
+    Broker::with(&[("degrade.enabled", "false")])
+}
+
 #[test]
 fn others_get_everything_and_the_stalled_one_is_told_what_it_missed() {
-    let broker = Broker::start();
+    let broker = strict();
     let mut stalled = Client::connect(&broker);
     stalled.subscribe_live(1, "flood");
     let mut reader = Client::connect(&broker);
@@ -28,7 +34,7 @@ fn others_get_everything_and_the_stalled_one_is_told_what_it_missed() {
 
 #[test]
 fn a_conflating_subscription_ends_with_the_newest() {
-    let broker = Broker::start();
+    let broker = strict();
     let mut stalled = Client::connect(&broker);
     stalled.subscribe_with(1, "flood", json!({ "from": "live", "on_slow": "conflate" }));
 
@@ -42,7 +48,7 @@ fn a_conflating_subscription_ends_with_the_newest() {
 
 #[test]
 fn a_subscription_that_wants_no_gaps_is_disconnected_instead() {
-    let broker = Broker::start();
+    let broker = strict();
     let mut watcher = Client::connect(&broker);
     watcher.subscribe_live(1, "$murre/clients/stalled");
     let mut stalled = Client::connect_as(&broker, "stalled");

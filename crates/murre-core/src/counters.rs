@@ -69,6 +69,10 @@ counters! {
     delivered_bytes: "counter",
     /// Messages dropped because a client read too slowly.
     dropped: "counter",
+    /// Subscriptions that get a lower rate since their client reads too slowly.
+    degraded: "gauge",
+    /// Messages left out for newer ones of their topic because a client read too slowly.
+    conflated: "counter",
     /// Messages of subscriptions with ack that found no room to wait.
     ack_dropped: "counter",
     /// Readings that a view looked at: once for all who share it.

@@ -45,12 +45,50 @@ pub struct Limits {
     pub view_topics_max: usize,
     /// Bytes of payloads that one view keeps.
     pub view_bytes_max: usize,
+    /// What a client that reads too slowly gets before anything is dropped; none: it is dropped at once.
+    pub degrade: Option<Degrade>,
     /// How long a connection may take to its CONNECT.
     pub hello_timeout: Duration,
     /// The keep-alive of clients that ask for none in particular.
     pub keep_alive: Duration,
     /// The longest keep-alive that is granted.
     pub keep_alive_max: Duration,
+}
+
+/// The lower rates of a client that reads too slowly.
+#[derive(Debug, Clone)]
+pub struct Degrade {
+    /// How full its outbox is when its rate is halved, in percent of `outbox_max`.
+    pub at_percent: usize,
+    /// The longest time between two messages of a topic that keeps changing: the rate is lowered no further.
+    pub period_max: Duration,
+    /// How long it has to keep up for its rate to be doubled.
+    pub recover: Duration,
+}
+
+impl Default for Degrade {
+    fn default() -> Self {
+        Self { at_percent: 75, period_max: Duration::from_secs(10), recover: Duration::from_secs(10) }
+    }
+}
+
+impl Degrade {
+    /// The lowest rate, in messages a second of each topic.
+    pub fn per_second_min(&self) -> f64 {
+        1.0 / self.period_max.as_secs_f64().max(0.001)
+    }
+}
+
+impl Limits {
+    /// Bytes in an outbox past which a client is degraded; none where it isn't.
+    pub fn degrade_at(&self) -> Option<usize> {
+        self.degrade.as_ref().map(|degrade| self.outbox_max / 100 * degrade.at_percent)
+    }
+
+    /// Bytes in an outbox up to which messages go there without another look.
+    pub fn plain_max(&self) -> usize {
+        self.degrade_at().unwrap_or(self.outbox_max)
+    }
 }
 
 impl Default for Limits {
@@ -75,6 +113,7 @@ impl Default for Limits {
             views_max: 10_000,
             view_topics_max: 10_000,
             view_bytes_max: 16 << 20,
+            degrade: Some(Degrade::default()),
             hello_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(60),
             keep_alive_max: Duration::from_secs(18 * 3600),

@@ -4,8 +4,8 @@
 //! shell can write a frame's header there and send the block as one WebSocket message without a copy.
 //!
 //! Methods of three kinds: filling ([`Outbox::message`], [`Outbox::packet`]), emptying by the shell
-//! ([`Outbox::take`], then [`Outbox::sent`]), and making room when it is full ([`Outbox::make_room`], in
-//! `overflow`). What a block holds delimits itself, so the full outbox needs no table beside the bytes.
+//! ([`Outbox::take`], then [`Outbox::sent`]), and making room when it is full ([`Outbox::make_room`] in
+//! `overflow`, [`Outbox::halve`] in `thinning`). What a block holds delimits itself, so the full outbox needs no table beside the bytes.
 
 use std::collections::VecDeque;
 
@@ -14,6 +14,7 @@ use murre_protocol::{Codec, codec::HasOptions, packet::BrokerPacket};
 pub use overflow::{Dropped, SlowRules};
 
 mod overflow;
+mod thinning;
 
 /// Bytes kept free at the front of each block for the header of a frame.
 pub const HEADER_ROOM: usize = 10;

@@ -7,6 +7,8 @@
 //! that this crate wrote ([`Codec::split_packet`], [`Codec::peek_message`]), for a broker that has to choose
 //! among packets that already wait.
 
+use std::borrow::Cow;
+
 use crate::{
     DecodeError, Format, Position, Timestamp, json, msgpack,
     packet::{BrokerPacket, ClientPacket, Message},
@@ -124,6 +126,14 @@ impl Codec {
         match self {
             Self::MessagePack => msgpack::peek_message(packet),
             Self::Json => json::peek_message(packet),
+        }
+    }
+
+    /// The name that a [`MessagePeek::topic`] of this encoding stands for.
+    pub fn peeked_topic(self, topic: &[u8]) -> Cow<'_, str> {
+        match self {
+            Self::MessagePack => String::from_utf8_lossy(topic),
+            Self::Json => json::peeked_topic(topic),
         }
     }
 

@@ -98,6 +98,7 @@ proptest! {
             let topic = |bytes| codec.peek_message(bytes).unwrap().topic.to_vec();
             prop_assert_eq!(topic(&a), topic(&again));
             prop_assert_eq!(topic(&a) == topic(&b), one.topic == other.topic);
+            prop_assert_eq!(codec.peeked_topic(&topic(&a)), one.topic.clone());
         }
     }
 }

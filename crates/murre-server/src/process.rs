@@ -20,7 +20,7 @@ use murre_core::{
     hub::{Hub, HubSetup, Identity},
     ids::WorkerId,
     kept::{Debt, Restored},
-    limits::Limits,
+    limits::{Degrade, Limits},
     log::{KeepRules, LogCommand, LogEvent, ShardStart, Start},
     placement::{Placement, SHARDS_DEFAULT},
     shard,
@@ -32,7 +32,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::{
     clock::Clock,
-    config::Config,
+    config::{self, Config},
     log::{self, AnyLog, Begun, Sink},
     reading::Readers,
     websocket::AllowedOrigins,
@@ -294,6 +294,12 @@ fn sink(process: Arc<OnceLock<Weak<Process>>>) -> Sink {
     })
 }
 
+/// The lower rates of clients that read too slowly, as the core has them.
+fn degrade(config: &Config) -> Option<Degrade> {
+    let config::Degrade { enabled, at_percent, period_max, recover } = config.degrade;
+    enabled.then_some(Degrade { at_percent, period_max, recover })
+}
+
 /// The core's limits, with what is bounded in all shared out to workers and shards.
 fn limits(config: &Config, workers: usize, shards: u8) -> Limits {
     let limits = &config.limits;
@@ -321,6 +327,7 @@ fn limits(config: &Config, workers: usize, shards: u8) -> Limits {
         views_max: limits.views_max.div_ceil(workers),
         view_topics_max: limits.view_topics_max,
         view_bytes_max: limits.view_bytes_max,
+        degrade: degrade(config),
         hello_timeout: config.session.hello_timeout,
         keep_alive: config.session.keep_alive,
         keep_alive_max: config.session.keep_alive_max,

@@ -10,7 +10,8 @@ use murre_protocol::Position;
 /// Readings that are held, and how far each shard was seen.
 #[derive(Debug, Default)]
 pub(crate) struct Owed {
-    held: BTreeSet<(u8, u64)>,
+    /// By shard, offset and the topic's place: what went through another view before has offsets that may be equal.
+    held: BTreeSet<(u8, u64, usize)>,
     seen: Vec<u64>,
 }
 
@@ -26,25 +27,25 @@ impl Owed {
         }
     }
 
-    /// What a topic of `shard` holds changes from the reading with offset `before` to the one with `after`.
-    pub(crate) fn change(&mut self, shard: u8, before: Option<u64>, after: Option<u64>) {
+    /// What the topic at `place`, of `shard`, holds changes from the reading with offset `before` to the one with `after`.
+    pub(crate) fn change(&mut self, (shard, place): (u8, usize), before: Option<u64>, after: Option<u64>) {
         if before == after {
             return;
         }
         if let Some(before) = before {
-            self.held.remove(&(shard, before));
+            self.held.remove(&(shard, before, place));
         }
         if let Some(after) = after {
-            self.held.insert((shard, after));
+            self.held.insert((shard, after, place));
         }
     }
 
     /// `position`, or where something before it is held, the greatest up to which nothing is.
     pub(crate) fn cap(&self, position: Position) -> Position {
         let shard = position.shard();
-        let first_held = self.held.range((shard, 0)..=(shard, u64::MAX)).next();
+        let first_held = self.held.range((shard, 0, 0)..=(shard, u64::MAX, usize::MAX)).next();
         first_held
-            .map_or(position, |(_, offset)| position.min(Position::new(offset.saturating_sub(1), shard)))
+            .map_or(position, |(_, offset, _)| position.min(Position::new(offset.saturating_sub(1), shard)))
     }
 
     /// The greatest position of `shard` up to which nothing is owed.

@@ -59,6 +59,20 @@ impl Plan {
         Ok(plan)
     }
 
+    /// A view that lets everything through as it is.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            condition: None,
+            selection: None,
+            deadband: None,
+            window: None,
+            rate: None,
+            patch: false,
+            fresh: None,
+            on_error: OnError::default(),
+        }
+    }
+
     /// Whether something is remembered of each topic.
     pub fn has_state(&self) -> bool {
         self.deadband.is_some()

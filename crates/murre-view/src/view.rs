@@ -1,9 +1,9 @@
 //! A view at work: readings in, what is to be sent out, and the time at which it wants to be asked again.
 //!
 //! Its methods are of three kinds:
-//! - readings and time: [`View::offer`], [`View::due`], [`View::next_due`];
-//! - where it stands: [`View::settled`], [`View::take_troubles`];
-//! - what its receivers lost: [`View::send_whole`].
+//! - readings and time: [`View::offer`], [`View::pass_by`], [`View::due`], [`View::next_due`];
+//! - where it stands: [`View::settled`], [`View::take_troubles`], [`View::take_conflated`];
+//! - what its receivers lost, or can't take: [`View::send_whole`], [`View::pace`].
 //!
 //! The parts come in this order: `where`, `select`, `deadband`, `window`, `max_rate`, `patch`. Each sees what the one
 //! before it lets through. `now` is always the reading's own time by the broker, so that a view over history gives
@@ -20,7 +20,7 @@ use crate::{
     fresh::{Fresh, Heard},
     owed::Owed,
     plan::Plan,
-    rate::Paced,
+    rate::{Paced, Rate},
     trouble::Troubles,
     value::Unusable,
     window::TopicWindows,
@@ -53,6 +53,10 @@ pub struct View {
     owed: Owed,
     troubles: Troubles,
     selected: Vec<u8>,
+    /// The rate that holds in place of the plan's.
+    slowed: Option<Rate>,
+    /// Readings that waited and were left out for a newer one, since this was last asked.
+    conflated: u64,
 }
 
 impl View {
@@ -68,14 +72,27 @@ impl View {
             owed: Owed::default(),
             troubles: Troubles::default(),
             selected: Vec::new(),
+            slowed: None,
+            conflated: 0,
         }
+    }
+
+    /// A view that does nothing but hold topics to `per_second` messages each, which may change.
+    pub fn pacing(per_second: f64, limits: Limits) -> Self {
+        Self { slowed: Some(Rate::new(per_second)), ..Self::new(Arc::new(Plan::nothing()), limits) }
+    }
+
+    /// Holds topics to `per_second` messages each from now on. What waits goes when it would have gone.
+    pub fn pace(&mut self, per_second: f64) {
+        self.slowed = Some(Rate::new(per_second));
     }
 
     /// Takes a reading, and sends what is to be sent now.
     pub fn offer(&mut self, message: &Message<'_>, send: Send<'_>) {
         self.owed.saw(message.position);
         if message.payload.is_empty() {
-            return self.pass_deletion(message, send);
+            // a deletion
+            return self.pass_by(message, send);
         }
         let plan = Arc::clone(&self.plan);
         if let Some(fresh) = plan.fresh {
@@ -97,6 +114,19 @@ impl View {
             self.pass(&plan, message, passing, send);
         }
         self.selected = selected;
+    }
+
+    /// Sends a message at once. What is remembered of its topic goes, and so does what waits.
+    pub fn pass_by(&mut self, message: &Message<'_>, send: Send<'_>) {
+        if let Some(place) = self.places.remove(&*message.topic)
+            && let Some(topic) = self.topics.try_remove(place)
+        {
+            self.owed.change((topic.shard, place), topic.oldest, None);
+            self.bytes -= topic.bytes();
+            topic.due_ms.map(|due_ms| self.dues.remove(&(due_ms, place)));
+        }
+        let position = self.owed.settled(message.position.shard());
+        send(&Message { position, ..message.clone() });
     }
 
     /// Sends what has come due at `now`.
@@ -132,6 +162,11 @@ impl View {
     /// What it could not do since this was last asked; none where there was nothing.
     pub fn take_troubles(&mut self) -> Option<Troubles> {
         Some(std::mem::take(&mut self.troubles)).filter(|troubles| !troubles.is_empty())
+    }
+
+    /// How many readings waited and were left out for a newer one, since this was last asked.
+    pub fn take_conflated(&mut self) -> u64 {
+        std::mem::take(&mut self.conflated)
     }
 
     /// Sends the next value of each topic as a whole, not as a patch: a receiver lost one, or is new.
@@ -198,7 +233,7 @@ impl View {
 
     /// The parts that remember something.
     fn pass(&mut self, plan: &Plan, message: &Message<'_>, passing: Passing<'_>, send: Send<'_>) {
-        if !plan.has_state() {
+        if !plan.has_state() && self.slowed.is_none() {
             let position = self.owed.settled(message.position.shard());
             return emit(&message.topic, position, &passing, false, send);
         }
@@ -240,21 +275,9 @@ impl View {
     }
 
     fn topic(&mut self, place: usize) -> Option<Work<'_>> {
-        let Self { topics, owed, dues, troubles, bytes, limits, .. } = self;
-        let topic = topics.get_mut(place)?;
-        Some(Work { place, topic, owed, dues, troubles, bytes, bytes_max: limits.bytes_max })
-    }
-
-    /// A deletion: what is remembered of the topic, and what waits, goes with it.
-    fn pass_deletion(&mut self, message: &Message<'_>, send: Send<'_>) {
-        if let Some(place) = self.places.remove(&*message.topic)
-            && let Some(topic) = self.topics.try_remove(place)
-        {
-            self.owed.change(topic.shard, topic.oldest, None);
-            self.bytes -= topic.bytes();
-            topic.due_ms.map(|due_ms| self.dues.remove(&(due_ms, place)));
-        }
-        let position = self.owed.settled(message.position.shard());
-        send(&Message { position, ..message.clone() });
+        let Self { topics, owed, dues, troubles, bytes, limits, conflated, .. } = self;
+        let (topic, bytes_max) = (topics.get_mut(place)?, limits.bytes_max);
+        let rate = self.slowed.or(self.plan.rate);
+        Some(Work { place, topic, owed, dues, troubles, bytes, bytes_max, rate, conflated })
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     owed::Owed,
     patch,
     plan::Plan,
-    rate::Paced,
+    rate::{Paced, Rate},
     trouble::Troubles,
     value::Unusable,
     view::Send,
@@ -72,6 +72,9 @@ pub(crate) struct Work<'v> {
     pub(crate) troubles: &'v mut Troubles,
     pub(crate) bytes: &'v mut usize,
     pub(crate) bytes_max: usize,
+    pub(crate) rate: Option<Rate>,
+    /// Readings that waited and were left out for a newer one.
+    pub(crate) conflated: &'v mut u64,
 }
 
 impl Topic {
@@ -160,8 +163,9 @@ impl Work<'_> {
     /// Rate and patch, at `now`.
     pub(crate) fn pace(&mut self, plan: &Plan, now_ms: u64, passing: &Passing<'_>, send: Send<'_>) {
         self.release(plan, now_ms, send);
+        let has_waited = self.topic.paced.waiting().is_some();
         let waited = self.topic.paced.waiting().map_or(0, |held| held.payload.len());
-        let at_once = plan.rate.is_none_or(|rate| rate.goes_at_once(&mut self.topic.paced, now_ms));
+        let at_once = self.rate.is_none_or(|rate| rate.goes_at_once(&mut self.topic.paced, now_ms));
         if at_once {
             *self.bytes -= waited;
             return self.send(plan, passing, send);
@@ -172,6 +176,7 @@ impl Work<'_> {
             return;
         }
         *self.bytes = bytes;
+        *self.conflated += u64::from(has_waited);
         self.topic.paced.wait(Held {
             format: passing.format,
             payload: passing.payload.to_vec(),
@@ -183,7 +188,7 @@ impl Work<'_> {
 
     /// Sends the reading that waits, if its time has come.
     pub(crate) fn release(&mut self, plan: &Plan, now_ms: u64, send: Send<'_>) {
-        let held = plan.rate.and_then(|rate| rate.due(&mut self.topic.paced, now_ms));
+        let held = self.rate.and_then(|rate| rate.due(&mut self.topic.paced, now_ms));
         if let Some(held) = held {
             *self.bytes -= held.payload.len();
             self.send(plan, &held.passing(), send);
@@ -227,7 +232,7 @@ impl Work<'_> {
     pub(crate) fn note_owed(&mut self) {
         let held = self.topic.paced.waiting().map(|held| held.offset);
         let oldest = [self.topic.windows.oldest(), held].into_iter().flatten().min();
-        self.owed.change(self.topic.shard, self.topic.oldest, oldest);
+        self.owed.change((self.topic.shard, self.place), self.topic.oldest, oldest);
         self.topic.oldest = oldest;
     }
 }

@@ -27,6 +27,7 @@ impl Hub {
         answers: u32,
         out: &mut Outputs,
     ) {
+        self.end_degraded(place, out);
         let id = SnapshotId { worker: self.worker, serial: self.number() };
         let (all_shards, workers) = (self.placement.all_shards(), self.placement.all_workers());
         let workers_left = workers.fold(0, |set, worker| set | worker.bit());

@@ -11,7 +11,7 @@ use crate::{
     engine::{Outputs, SharedBatch},
     ids::{GroupId, SessionKey, WorkerId},
     now::Now,
-    session::{Gate, Offer},
+    session::{Gate, LeftOut, Offer},
 };
 
 impl Hub {
@@ -42,7 +42,7 @@ impl Hub {
     fn deliver_run(&mut self, mut run: Run<'_>, out: &mut Outputs) -> Vec<u8> {
         let Some(first) = run.entries().first() else { return run.into_scratch() };
         let from = 1 << (first.position.shard() & 63);
-        let Self { routes, index, subscriptions, sessions, pool, limits, .. } = self;
+        let Self { routes, index, subscriptions, sessions, pool, .. } = self;
         let (receivers, views) = routes.receivers(first.hash, run.topic(), index, subscriptions);
         let (mut copies, mut bytes, alone) = (0, 0, receivers.len() == 1);
         self.viewing.extend_from_slice(views);
@@ -57,7 +57,7 @@ impl Hub {
                 true => run.len(codec, receiver.sub),
                 false => run.written(codec, receiver.sub).len(),
             };
-            if receiver.ack || !slot.outbox.fits(len, limits.outbox_max) {
+            if receiver.ack || slot.outbox.len() + len > slot.pace.plain_max {
                 self.special.push(*receiver);
                 continue;
             }
@@ -83,7 +83,7 @@ impl Hub {
     }
 
     /// Delivers a run to those of its receivers that need more than a copy: acknowledged subscriptions, and
-    /// sessions whose outbox was full.
+    /// sessions whose outbox is rather full, or was.
     #[cold]
     fn deliver_special(&mut self, run: &mut Run<'_>, out: &mut Outputs) {
         let mut receivers = std::mem::take(&mut self.special);
@@ -126,7 +126,7 @@ impl Hub {
             && let Some((key, sub)) =
                 self.session_of(place).zip(self.subscriptions.get(place as usize).map(|s| s.sub))
         {
-            self.count_dropped(key, sub, dropped);
+            self.count_dropped(key, sub, LeftOut::unnamed(dropped));
         }
     }
 
@@ -160,8 +160,26 @@ impl Hub {
         sent
     }
 
-    /// Delivers a message of a run to one subscription by its rules. False where it was left out.
+    /// Delivers a message of a run to one subscription by its rules. False where it was left out, or waits.
     pub(super) fn deliver_to(&mut self, place: u32, run: &mut Run<'_>, at: usize, out: &mut Outputs) -> bool {
+        // what was made for the subscription has no position to hold back
+        if run.position(at) != Position::NONE
+            && self.is_degraded(place)
+            && let Some(message) = run.message(at)
+        {
+            return self.offer_degraded(place, &message, out);
+        }
+        self.deliver_undegraded(place, run, at, out)
+    }
+
+    /// The same at no lower rate than it asked for.
+    pub(super) fn deliver_undegraded(
+        &mut self,
+        place: u32,
+        run: &mut Run<'_>,
+        at: usize,
+        out: &mut Outputs,
+    ) -> bool {
         let (position, gate) = (run.position(at), run.gate());
         let is_open = self.is_committed(gate);
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return false };
@@ -198,7 +216,7 @@ impl Hub {
                 }
                 Offer::Send => {}
                 Offer::Drop => {
-                    subscription.dropped += 1;
+                    subscription.dropped.add(&String::from_utf8_lossy(run.topic()), 1);
                     slot.owes_notice = true;
                     self.counters.ack_dropped.add(1);
                     return false;
@@ -212,7 +230,9 @@ impl Hub {
             }
             let wanted = tail.len();
             if slot.stuck || !self.make_room(key, wanted) {
-                self.count_dropped(key, sub, 1);
+                let mut dropped = LeftOut::default();
+                dropped.add(&String::from_utf8_lossy(run.topic()), 1);
+                self.count_dropped(key, sub, dropped);
                 return false;
             }
         }

@@ -124,13 +124,15 @@ impl Hub {
     /// When [`Self::tick`] wants to be called at the latest.
     pub fn next_due(&self) -> Option<Tick> {
         let session = self.timers.peek().map(|Reverse((due, _))| *due);
-        [session, self.views_due()].into_iter().flatten().min()
+        [session, self.views_due(), self.degraded_due()].into_iter().flatten().min()
     }
 
-    /// Sends what views held back until now, and ends the sessions that were silent for too long.
+    /// Sends what views and lower rates held back until now, and ends the sessions that were silent for too long.
     pub fn tick(&mut self, now: Now, out: &mut Outputs) {
         self.now = now;
         self.tick_views(now, out);
+        self.tick_degraded(now, out);
+        self.end_slow(now, out);
         while let Some(&Reverse((due, key))) = self.timers.peek()
             && due <= now.tick
         {

@@ -15,6 +15,7 @@
 //! | `delivery` | messages into outboxes |
 //! | `run` | messages of one topic, written once for many subscribers |
 //! | `sending` | how shells send, and what goes on when there is room again |
+//! | `degrade` | a lower rate for clients that read too slowly |
 //! | `slow` | what happens when an outbox is full |
 //! | `views` | subscriptions with a view: evaluated once for all who share it |
 //! | `routes` | topic → receivers, remembered |
@@ -43,6 +44,7 @@ use crate::{
 };
 
 mod catching_up;
+mod degrade;
 mod delivery;
 mod ending;
 mod holdings;
@@ -148,6 +150,8 @@ pub struct Hub {
     special: Vec<routes::Receiver>,
     /// Views at work.
     views: views::Views,
+    /// Subscriptions at a lower rate.
+    degrading: degrade::Degrading,
     /// Views that want the messages at hand.
     viewing: Vec<u32>,
     /// Memory that a run of messages is written into.
@@ -173,6 +177,8 @@ struct Slot {
     key: SessionKey,
     session: Session,
     outbox: Outbox,
+    /// How its client keeps up.
+    pace: degrade::Pace,
     /// Whether the shell has been woken and not attended yet.
     woken: bool,
     /// Whether the shell has more to do than to send.
@@ -241,6 +247,7 @@ impl Hub {
             slow: Vec::new(),
             special: Vec::new(),
             views: views::Views::new(worker),
+            degrading: degrade::Degrading::new(worker),
             viewing: Vec::new(),
             scratch: Vec::new(),
             fresh_bytes: 0,
@@ -270,6 +277,7 @@ impl Hub {
             key,
             session: Session::new(kind, codec, now.tick),
             outbox: Outbox::new(codec.unwrap_or(Codec::MessagePack)),
+            pace: degrade::Pace::new(&self.limits),
             woken: false,
             alarmed: false,
             owes_notice: false,

@@ -38,14 +38,16 @@ impl Hub {
         self.fresh_bytes + self.publishing.get(self.worker.index()).map_or(0, |own| own.batch.len())
     }
 
-    /// Whether so much waits for the session that its socket is worth another try although it was full: past three
-    /// quarters of the outbox's bound, at each further eighth of it. So nothing is left out that the socket would take
-    /// by now; a client that reads nothing costs a try for many messages, and one that reads gets large writes.
+    /// Whether so much waits for the session that its socket is worth another try although it was full: a quarter of the
+    /// outbox's bound before its client is degraded, or anything left out, and at each further eighth. So nothing is left
+    /// out that the socket would take by now; a client that reads nothing costs a try for many messages, and one that
+    /// reads gets large writes.
     pub fn presses(&mut self, key: SessionKey) -> bool {
         let step = (self.limits.outbox_max / 8).max(1);
+        let from = self.limits.plain_max().saturating_sub(2 * step).div_ceil(step);
         let Some(slot) = self.slot_mut(key) else { return false };
         let level = u8::try_from(slot.outbox.len() / step).unwrap_or(u8::MAX);
-        level >= 6 && std::mem::replace(&mut slot.level, level) != level
+        usize::from(level) >= from && std::mem::replace(&mut slot.level, level) != level
     }
 
     /// The next block to send.

@@ -6,7 +6,12 @@ use murre_protocol::{
 };
 
 use super::Hub;
-use crate::{engine::Outputs, ids::SessionKey, now::Now};
+use crate::{
+    engine::Outputs,
+    ids::SessionKey,
+    now::Now,
+    session::{LeftOut, Subscription},
+};
 
 impl Hub {
     /// Frees a quarter of a full outbox, so that this is not needed for each message. False where that could not
@@ -20,15 +25,7 @@ impl Hub {
         let rules = |sub: u64, place: u64| {
             let subscription = session.subscription(sub).and_then(|place| subscriptions.get(place as usize));
             match subscription {
-                Some(subscription)
-                    if subscription.ack.is_some()
-                        || subscription.is_patched()
-                        || place < subscription.history_end
-                        || subscription.on_slow == OnSlow::Disconnect =>
-                {
-                    None
-                }
-                Some(subscription) => Some(subscription.on_slow),
+                Some(subscription) => rule_of(subscription, place).filter(|rule| *rule != OnSlow::Disconnect),
                 None => Some(OnSlow::DropOldest),
             }
         };
@@ -42,13 +39,17 @@ impl Hub {
         fits
     }
 
-    pub(super) fn count_dropped(&mut self, key: SessionKey, sub: u64, count: u64) {
+    pub(super) fn count_dropped(&mut self, key: SessionKey, sub: u64, dropped: LeftOut) {
+        let count = dropped.count();
         self.counters.dropped.add(count);
         let Some(slot) = self.slot_mut(key) else { return };
         slot.owes_notice = true;
         let place = slot.session.subscription(sub);
         if let Some(subscription) = place.and_then(|place| self.subscriptions.get_mut(place as usize)) {
-            subscription.dropped += count;
+            subscription.dropped.join(dropped);
+            if let Some(degraded) = &mut subscription.degraded {
+                degraded.dropped += count;
+            }
         }
         if let Some(place) = place {
             self.lost_messages(place);
@@ -62,8 +63,8 @@ impl Hub {
         let places: Vec<u32> = slot.session.subscriptions.iter().map(|(_, place)| *place).collect();
         for place in places {
             let Some(subscription) = self.subscriptions.get_mut(place as usize) else { continue };
-            let count = std::mem::take(&mut subscription.dropped);
-            if count == 0 {
+            let dropped = std::mem::take(&mut subscription.dropped);
+            if dropped.count() == 0 {
                 continue;
             }
             let rule = match &subscription.ack {
@@ -71,11 +72,11 @@ impl Hub {
                 None => format!("the client read too slowly; on_slow is {}", subscription.on_slow.word()),
             };
             let (kind, sub) = (NoticeKind::Dropped, Some(subscription.sub));
-            let (topics, reason) = (Vec::new(), rule.into());
-            let notice =
-                Notice { kind, sub, count: Some(count), topics, reason, code: Some(Code::SLOW_CONSUMER) };
+            let (count, topics, reason) = (Some(dropped.count()), dropped.into_topics(), rule.into());
+            let notice = Notice { kind, sub, count, topics, reason, code: Some(Code::SLOW_CONSUMER) };
             self.send(key, &BrokerPacket::Notice(Box::new(notice)), out);
         }
+        self.tell_steps_down(key, out);
     }
 
     /// Disconnects those that read too slowly and asked for it.
@@ -93,5 +94,17 @@ impl Hub {
             let reason = format!("{} bytes wait for this client (limits.outbox_max)", self.limits.outbox_max);
             self.disconnect(now, key, Code::SLOW_CONSUMER, reason, out);
         }
+    }
+}
+
+/// The rule of a subscription for a message at a place in the outbox; none where it must not be left out.
+pub(super) fn rule_of(subscription: &Subscription, place: u64) -> Option<OnSlow> {
+    let must_stay =
+        subscription.ack.is_some() || subscription.is_patched() || place < subscription.history_end;
+    match &subscription.degraded {
+        _ if must_stay => None,
+        // it gets the newest values, so these are what stays
+        Some(_) if subscription.on_slow == OnSlow::DropOldest => Some(OnSlow::Conflate),
+        _ => Some(subscription.on_slow),
     }
 }

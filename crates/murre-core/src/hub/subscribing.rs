@@ -351,6 +351,7 @@ impl Hub {
         }
         self.cut_catching_up(key, place, out);
         self.leave_view(place);
+        self.forget_degraded(place);
         let subscription = self.subscriptions.remove(place as usize);
         if matches!(subscription.stage, Stage::Announced { .. })
             && let Some(slot) = self.slot_mut(key)

@@ -105,7 +105,7 @@ fn key(filter: &str, options: &ViewOptions<'static>) -> Box<[u8]> {
 }
 
 /// Puts a view's messages into a batch.
-fn into(batch: &mut MessageBatch) -> impl FnMut(&Message<'_>) {
+pub(super) fn into(batch: &mut MessageBatch) -> impl FnMut(&Message<'_>) {
     |message| {
         batch.push(0, 0, message.clone());
     }
@@ -192,6 +192,7 @@ impl Hub {
 
     /// A subscription gets another view in place. What the old one held back is sent first.
     pub(super) fn change_view(&mut self, place: u32, viewed: Box<Viewed>, out: &mut Outputs) {
+        self.end_degraded(place, out);
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         let in_history =
             matches!(&subscription.stage, Stage::CatchingUp(catch_up) if catch_up.replay.is_history());
@@ -376,7 +377,6 @@ impl Hub {
         {
             self.work(view, out, |at_work, send| at_work.view.due(now.wall, send));
         }
-        self.end_slow(now, out);
     }
 
     /// Tells a view's members what it could not do, now and then.

@@ -13,7 +13,7 @@ use crate::{
     limits::Limits,
     log::Lost,
     placement::Placement,
-    session::{AckWindow, Replay, Stage, Subscription, Viewed},
+    session::{AckWindow, LeftOut, Replay, Stage, Subscription, Viewed},
 };
 
 /// A SUBSCRIBE whose every part is valid and known to this broker.
@@ -68,7 +68,8 @@ impl<'a> Wish<'a> {
             live: 0,
             stage: Stage::Announced { replay: self.replay.clone().unwrap_or(begin), answers: 1 },
             view: None,
-            dropped: 0,
+            dropped: LeftOut::default(),
+            degraded: None,
             history_end: 0,
         }
     }

@@ -7,9 +7,10 @@ use hashbrown::{HashMap, HashSet};
 use murre_protocol::packet::OnSlow;
 
 use super::{Outbox, Pool};
+use crate::session::LeftOut;
 
-/// How many messages were left out, by subscription.
-pub type Dropped = HashMap<u64, u64>;
+/// What was left out, by subscription.
+pub type Dropped = HashMap<u64, LeftOut>;
 
 /// The rule of each message; none where it must not be dropped (`ack`, history).
 pub trait SlowRules {
@@ -24,13 +25,13 @@ impl<F: Fn(u64, u64) -> Option<OnSlow>> SlowRules for F {
 }
 
 /// A live message among the packets.
-struct Live {
-    sub: u64,
+pub(super) struct Live {
+    pub(super) sub: u64,
     /// Counted over all packets.
-    number: usize,
+    pub(super) number: usize,
     /// See [`Outbox::end`].
-    place: u64,
-    len: usize,
+    pub(super) place: u64,
+    pub(super) len: usize,
 }
 
 impl Outbox {
@@ -59,29 +60,43 @@ impl Outbox {
     /// The numbers, counted over all packets, of messages that a newer one of the same topic and subscription
     /// makes needless.
     fn superseded(&self, rules: &impl SlowRules) -> HashSet<usize> {
-        let codec = self.codec;
         let mut newest: HashMap<(u64, &[u8]), usize> = HashMap::new();
         let mut superseded = HashSet::new();
-        let (mut at, mut place) = (0, self.gone);
-        for block in &self.blocks {
-            let mut rest = block.packets();
-            while let Some((packet, behind)) = codec.split_packet(rest) {
-                if let Some(peek) = codec.peek_message(packet).filter(|peek| !peek.retain)
-                    && rules.rule(peek.sub, place) == Some(OnSlow::Conflate)
-                    && let Some(older) = newest.insert((peek.sub, peek.topic), at)
-                {
-                    superseded.insert(older);
-                }
-                at += 1;
-                place += packet.len() as u64;
-                rest = behind;
+        self.each_live(|live, topic, _| {
+            if rules.rule(live.sub, live.place) == Some(OnSlow::Conflate)
+                && let Some(older) = newest.insert((live.sub, topic), live.number)
+            {
+                superseded.insert(older);
             }
-        }
+        });
         superseded
     }
 
+    /// Looks at each live message: what it is, its topic as it is encoded, its packet.
+    pub(super) fn each_live<'a>(&'a self, mut look: impl FnMut(Live, &'a [u8], &'a [u8])) {
+        let codec = self.codec;
+        let (mut number, mut place) = (0, self.gone);
+        for block in &self.blocks {
+            let mut rest = block.packets();
+            while let Some((packet, behind)) = codec.split_packet(rest) {
+                let len = packet.len();
+                if let Some(peek) = codec.peek_message(packet).filter(|peek| !peek.retain) {
+                    look(Live { sub: peek.sub, number, place, len }, peek.topic, packet);
+                }
+                number += 1;
+                place += len as u64;
+                rest = behind;
+            }
+        }
+    }
+
     /// Keeps the packets that are no live messages, and of those the ones that `keep` wants.
-    fn retain(&mut self, pool: &mut Pool, dropped: &mut Dropped, mut keep: impl FnMut(Live) -> bool) {
+    pub(super) fn retain(
+        &mut self,
+        pool: &mut Pool,
+        dropped: &mut Dropped,
+        mut keep: impl FnMut(Live) -> bool,
+    ) {
         let codec = self.codec;
         let blocks = std::mem::take(&mut self.blocks);
         self.waiting = 0;
@@ -90,9 +105,9 @@ impl Outbox {
             let mut rest = block.packets();
             while let Some((packet, behind)) = codec.split_packet(rest) {
                 let (live, len) = (codec.peek_message(packet).filter(|peek| !peek.retain), packet.len());
-                match live.map(|peek| peek.sub) {
-                    Some(sub) if !keep(Live { sub, number, place, len }) => {
-                        *dropped.entry(sub).or_default() += 1
+                match live {
+                    Some(peek) if !keep(Live { sub: peek.sub, number, place, len }) => {
+                        dropped.entry(peek.sub).or_default().add(&codec.peeked_topic(peek.topic), 1);
                     }
                     _ => self.messages(pool, packet),
                 }
@@ -113,7 +128,7 @@ impl Outbox {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::VecDeque;
 
     use murre_protocol::{
@@ -125,7 +140,14 @@ mod tests {
     use super::*;
     use crate::outbox::Block;
 
-    fn push(outbox: &mut Outbox, pool: &mut Pool, sub: u64, topic: &str, offset: u64, retain: bool) {
+    pub(crate) fn push(
+        outbox: &mut Outbox,
+        pool: &mut Pool,
+        sub: u64,
+        topic: &str,
+        offset: u64,
+        retain: bool,
+    ) {
         let options = retain.then(|| Box::new(MessageOptions { retain, ..Default::default() }));
         let message = Message {
             topic: topic.into(),
@@ -140,7 +162,8 @@ mod tests {
         outbox.message(pool, sub, has_options, &tail);
     }
 
-    fn offsets(outbox: &Outbox) -> Vec<(u64, u64)> {
+    /// Subscription and offset of each message.
+    pub(crate) fn contents(outbox: &Outbox) -> Vec<(u64, u64)> {
         let codec = outbox.codec();
         let mut found = Vec::new();
         for block in outbox.blocks() {
@@ -162,10 +185,10 @@ mod tests {
         (2..=100).for_each(|offset| push(&mut outbox, &mut pool, 1, "a", offset, false));
         let half = outbox.len() / 2;
         let dropped = outbox.make_room(&mut pool, half, &|_, _| Some(OnSlow::DropOldest));
-        let left = offsets(&outbox);
+        let left = contents(&outbox);
         assert_eq!(left[0], (1, 1), "the kept value is still first");
         assert_eq!(left.last(), Some(&(1, 100)), "the newest is still last");
-        assert_eq!(dropped[&1] as usize + left.len(), 100);
+        assert_eq!(dropped[&1].count() as usize + left.len(), 100);
         assert!(outbox.len() <= half);
     }
 
@@ -177,11 +200,11 @@ mod tests {
         (301..=600).for_each(|offset| push(&mut outbox, &mut pool, 1, "a", offset, false));
         let block = outbox.take().unwrap();
         outbox.sent(&mut pool, block);
-        let before = offsets(&outbox);
+        let before = contents(&outbox);
         outbox.make_room(&mut pool, 0, &|_, place| (place >= history_end).then_some(OnSlow::DropOldest));
         assert!(before[0].1 > 1 && before[0].1 < 300, "a part of the history has gone out");
-        assert_eq!(offsets(&outbox).last(), Some(&(1, 300)));
-        assert_eq!(offsets(&outbox)[..], before[..offsets(&outbox).len()]);
+        assert_eq!(contents(&outbox).last(), Some(&(1, 300)));
+        assert_eq!(contents(&outbox)[..], before[..contents(&outbox).len()]);
     }
 
     #[test]
@@ -192,7 +215,7 @@ mod tests {
                 push(&mut outbox, &mut pool, 1, if offset % 2 == 0 { "a" } else { "b" }, offset, false);
             }
             let dropped = outbox.make_room(&mut pool, 1000, &|_, _| Some(OnSlow::Conflate));
-            assert_eq!((offsets(&outbox), dropped[&1]), (vec![(1, 99), (1, 100)], 98));
+            assert_eq!((contents(&outbox), dropped[&1].count()), (vec![(1, 99), (1, 100)], 98));
         }
     }
 
@@ -201,8 +224,8 @@ mod tests {
         let (mut pool, mut outbox) = (Pool::new(4), Outbox::new(Codec::MessagePack));
         (1..=50).for_each(|offset| push(&mut outbox, &mut pool, 1 + offset % 2, "a", offset, false));
         outbox.make_room(&mut pool, 0, &|sub, _| (sub == 2).then_some(OnSlow::DropOldest));
-        assert!(offsets(&outbox).iter().all(|(sub, _)| *sub == 1));
-        assert_eq!(offsets(&outbox).len(), 25);
+        assert!(contents(&outbox).iter().all(|(sub, _)| *sub == 1));
+        assert_eq!(contents(&outbox).len(), 25);
     }
 
     proptest! {

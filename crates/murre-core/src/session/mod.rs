@@ -12,7 +12,9 @@ use murre_protocol::{
 use murre_view::{Plan, View};
 
 pub use ack::{AckWindow, Gate, Left, Offer};
+pub use degraded::Degraded;
 pub use keeping::Keeping;
+pub use left_out::LeftOut;
 
 use crate::{
     engine::{Begin, HistoryFrom},
@@ -23,7 +25,9 @@ use crate::{
 };
 
 mod ack;
+mod degraded;
 mod keeping;
+mod left_out;
 
 /// A client's session.
 #[derive(Debug)]
@@ -129,12 +133,26 @@ pub struct Subscription {
     /// What is done with its messages before they are sent.
     pub view: Option<Box<Viewed>>,
     /// Messages left out and not told yet.
-    pub dropped: u64,
+    pub dropped: LeftOut,
+    /// What holds it to a lower rate, while its client reads too slowly.
+    pub degraded: Option<Box<Degraded>>,
     /// The place in the outbox up to which there may be history, which no rule for slow clients leaves out.
     pub history_end: u64,
 }
 
 impl Subscription {
+    /// Whether it may get a lower rate: not before it is live, nor where messages are acknowledged, shared out among a
+    /// group, or patches.
+    pub fn may_be_degraded(&self) -> bool {
+        let is_live = matches!(self.stage, Stage::Live);
+        is_live && self.ack.is_none() && self.group.is_none() && !self.is_patched()
+    }
+
+    /// Whether there is a rate below the one that it gets.
+    pub fn can_step_down(&self) -> bool {
+        self.may_be_degraded() && self.degraded.as_ref().is_none_or(|degraded| !degraded.is_lowest())
+    }
+
     /// Whether its messages may be patches, none of which can be left out for the next.
     pub fn is_patched(&self) -> bool {
         self.view.as_ref().is_some_and(|view| view.options.patch)

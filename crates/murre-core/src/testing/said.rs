@@ -66,6 +66,8 @@ pub enum Said {
         sub: Option<u64>,
         /// How many messages.
         count: u64,
+        /// How many by topic.
+        topics: Vec<(String, u64)>,
         /// Why, for people.
         reason: String,
         /// The code of a refusal.
@@ -193,6 +195,7 @@ fn said(packet: BrokerPacket<'_>) -> Said {
             kind: notice.kind,
             sub: notice.sub,
             count: notice.count.unwrap_or_default(),
+            topics: notice.topics.into_iter().map(|(topic, count)| (topic.into_owned(), count)).collect(),
             reason: notice.reason.into_owned(),
             code: notice.code,
         },

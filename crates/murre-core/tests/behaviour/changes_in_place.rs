@@ -24,7 +24,10 @@ fn without_from_it_is_answered_and_nothing_is_replayed() {
 
 #[test]
 fn on_slow_holds_from_then_on() {
-    let broker = Broker::with_limits(1, 1, |limits| limits.outbox_max = 8 * 1024);
+    let broker = Broker::with_limits(1, 1, |limits| {
+        limits.outbox_max = 8 * 1024;
+        limits.degrade = None;
+    });
     let client = broker.connect("a");
     let sub = client.subscribe_with("a", live());
     client.resubscribe(

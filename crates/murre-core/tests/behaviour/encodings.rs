@@ -51,7 +51,10 @@ fn snapshots_are_equal_too() {
 
 #[test]
 fn a_json_client_that_reads_too_slowly_loses_whole_messages() {
-    let broker = Broker::with_limits(2, 1, |limits| limits.outbox_max = 8 * 1024);
+    let broker = Broker::with_limits(2, 1, |limits| {
+        limits.outbox_max = 8 * 1024;
+        limits.degrade = None;
+    });
     let text = broker.connect_with(1, Codec::Json, Connect::default());
     let sub = text.subscribe_with("t", murre_core::testing::live());
     text.stall();

@@ -1,6 +1,7 @@
 //! History runs on into live: nothing is left out, nothing comes twice.
 
 use murre_core::{
+    limits::Limits,
     log::{KeepRule, KeepRules},
     testing::{Broker, Client, Lengths, Said, from, live, subscribing},
 };
@@ -206,10 +207,16 @@ fn more_than_the_limit_is_revised_and_said() {
     assert!(client.heard().iter().any(|said| matches!(said, Said::Subscribed { last: Some(2), .. })));
 }
 
+/// Limits under which nothing comes before the rule for slow clients.
+fn undegraded(limits: &mut Limits) {
+    limits.outbox_max = 256 * 1024;
+    limits.degrade = None;
+}
+
 #[test]
 fn a_slow_reader_of_history_costs_no_more_than_its_outbox() {
     let rules = KeepRules::new(vec![rule("#")]);
-    let broker = Broker::with_rules(2, 1, |limits| limits.outbox_max = 256 * 1024, rules);
+    let broker = Broker::with_rules(2, 1, undegraded, rules);
     let payload = "x".repeat(1000);
     broker.publish_all((0..2000).map(|_| ("a", payload.as_str())));
     let client = broker.connect_on(1, "c");
@@ -228,7 +235,7 @@ fn a_slow_reader_of_history_costs_no_more_than_its_outbox() {
 fn live_messages_behind_a_history_fall_to_the_rule_for_slow_clients_and_history_does_not() {
     for on_slow in [OnSlow::DropOldest, OnSlow::Conflate] {
         let rules = KeepRules::new(vec![rule("#")]);
-        let broker = Broker::with_rules(2, 1, |limits| limits.outbox_max = 256 * 1024, rules);
+        let broker = Broker::with_rules(2, 1, undegraded, rules);
         let texts: Vec<String> = (0..1100).map(|n| format!("{n} {}", "x".repeat(1000))).collect();
         broker.publish_all(texts[..100].iter().map(|text| ("a", text.as_str())));
         let client = broker.connect_on(1, "c");

@@ -6,6 +6,7 @@
 mod acknowledgements;
 mod backpressure;
 mod changes_in_place;
+mod degraded_clients;
 mod durable_publishes;
 mod encodings;
 mod endings;

@@ -1,4 +1,4 @@
-//! A client that reads too slowly loses by its own rule, is told how much, and harms nobody.
+//! A client that reads too slowly, and may not be degraded, loses by its own rule, is told how much, and harms nobody.
 
 use murre_core::testing::{Broker, Client, acknowledged, live, on_slow};
 use murre_protocol::{
@@ -10,7 +10,10 @@ const OUTBOX_MAX: usize = 128 * 1024;
 const VALUE: &str = "a value that takes some room in the outbox of whoever gets it";
 
 fn broker() -> Broker {
-    Broker::with_limits(2, 1, |limits| limits.outbox_max = OUTBOX_MAX)
+    Broker::with_limits(2, 1, |limits| {
+        limits.outbox_max = OUTBOX_MAX;
+        limits.degrade = None;
+    })
 }
 
 fn stalled(broker: &Broker, rule: OnSlow) -> (Client, u64) {

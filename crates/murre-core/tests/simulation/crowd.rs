@@ -40,6 +40,8 @@ impl Crowd {
         let broker = Broker::with_limits(workers, seed, |limits| {
             limits.outbox_max = OUTBOX_MAX;
             limits.inflight_max = INFLIGHT_MAX;
+            // the record knows of what was dropped, not of what a lower rate leaves out
+            limits.degrade = None;
             limits.publish_inflight_max = 16 * 1024;
         });
         let random = broker.random();

@@ -8,7 +8,7 @@ mod value;
 
 use decode::{ObjectElements, Slots, unknown};
 pub(crate) use encode::{message_head, message_tail, write_broker, write_client};
-pub(crate) use peek::{peek_message, split_packet};
+pub(crate) use peek::{peek_message, peeked_topic, split_packet};
 
 use crate::{
     DecodeError, Problem,

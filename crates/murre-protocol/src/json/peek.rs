@@ -1,5 +1,7 @@
 //! A look at packets that this crate wrote itself: where one ends, and what a MESSAGE is about.
 
+use std::borrow::Cow;
+
 use super::encode::MESSAGE_START;
 use crate::codec::MessagePeek;
 
@@ -17,6 +19,15 @@ pub(crate) fn peek_message(packet: &[u8]) -> Option<MessagePeek<'_>> {
     let topic = rest.get(..string_end(rest)?)?;
     // The last of the options, and nothing else at a packet's end is the bare word `true` behind this name.
     Some(MessagePeek { sub, topic, retain: packet.ends_with(b"\"retain\":true}}\n") })
+}
+
+/// See [`Codec::peeked_topic`](crate::Codec::peeked_topic).
+pub(crate) fn peeked_topic(topic: &[u8]) -> Cow<'_, str> {
+    if memchr::memchr(b'\\', topic).is_none() {
+        return String::from_utf8_lossy(topic);
+    }
+    let quoted = [b"\"", topic, b"\""].concat();
+    serde_json::from_slice(&quoted).map_or_else(|_| String::from_utf8_lossy(topic), Cow::Owned)
 }
 
 /// Where the string ends that `text` is inside of.

@@ -43,5 +43,7 @@ mod tests;
 pub use error::ConfigError;
 pub use human::{show_duration, show_size};
 pub use load::{Loaded, Setting};
-pub use sections::{Config, Keep, Limits, Log, LogFormat, Server, Session, Store, SyncMode, WhenFull};
+pub use sections::{
+    Config, Degrade, Keep, Limits, Log, LogFormat, Server, Session, Store, SyncMode, WhenFull,
+};
 pub use sources::{DEFAULT_FILE, Origin, Sources, VARIABLE_PREFIX};

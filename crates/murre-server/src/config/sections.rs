@@ -29,6 +29,8 @@ pub struct Config {
     pub session: Session,
     /// What bounds the broker's memory.
     pub limits: Limits,
+    /// What clients get that read too slowly.
+    pub degrade: Degrade,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -291,6 +293,38 @@ impl Default for Limits {
             sessions_kept_max: 100_000,
             session_messages_max: 100_000,
             session_bytes_max: 64 * MIB,
+        }
+    }
+}
+
+/// `[degrade]`: the lower rates that subscriptions get whose client reads too slowly, before anything is dropped. Those
+/// with `ack` or `patch`, and shared ones, are left as they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Degrade {
+    /// Whether there are any; else messages are dropped at once.
+    #[serde(deserialize_with = "human::flag")]
+    pub enabled: bool,
+    /// How full the outbox of a session is when its rate is halved, in percent of `limits.outbox_max`; 10 to 100.
+    #[serde(deserialize_with = "human::count")]
+    pub at_percent: usize,
+    /// The longest time between two messages of a topic that keeps changing: past it, no rate is halved any more. 10 ms
+    /// to 1 h.
+    #[serde(with = "human::duration")]
+    pub period_max: Duration,
+    /// How long a client has to keep up for its rate to be doubled; 1 s to 1 h.
+    #[serde(with = "human::duration")]
+    pub recover: Duration,
+}
+
+impl Default for Degrade {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            at_percent: 75,
+            period_max: Duration::from_secs(10),
+            recover: Duration::from_secs(10),
         }
     }
 }

@@ -166,6 +166,12 @@ fn a_value_out_of_range_is_refused() {
     assert!(
         complaint("[server]\norigins = ['dashboard.example']").contains("\"dashboard.example\" is no origin")
     );
+    assert_eq!(
+        complaint("[degrade]\nat_percent = 101"),
+        "degrade.at_percent = 101 (FILE): expected 10 to 100"
+    );
+    assert!(complaint("[degrade]\nperiod_max = '2h'").contains("expected 10ms to 1h"));
+    assert!(complaint("[degrade]\nrecover = '0s'").contains("expected 1s to 1h"));
     assert!(complaint("[store]\npath = ''").contains("expected a folder"));
     assert!(complaint("[store]\nbackups = ''").contains("expected a folder"));
     assert!(

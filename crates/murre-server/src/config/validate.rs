@@ -25,6 +25,7 @@ pub(super) fn check(config: &Config, found: Found<'_>) -> Result<(), ConfigError
     check.server(config)?;
     check.session(config)?;
     check.limits(config)?;
+    check.degrade(config)?;
     check.store(config)?;
     check.keep(config)?;
     match wrong_directive(&config.log.level) {
@@ -172,6 +173,14 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+
+    fn degrade(&self, config: &Config) -> Result<(), ConfigError> {
+        let degrade = &config.degrade;
+        self.within("degrade.at_percent", degrade.at_percent, 10..=100, |percent| percent.to_string())?;
+        let (soon, second) = (Duration::from_millis(10), Duration::from_secs(1));
+        self.within("degrade.period_max", degrade.period_max, soon..=HOUR, show_duration)?;
+        self.within("degrade.recover", degrade.recover, second..=HOUR, show_duration)
     }
 
     fn limits(&self, config: &Config) -> Result<(), ConfigError> {
