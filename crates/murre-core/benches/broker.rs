@@ -88,6 +88,7 @@ impl Broker {
             counters: counters.clone(),
             directory: Directory::default(),
             log: LogSetup::in_memory(Arc::default()),
+            expect: Arc::default(),
         });
         let counted = counters.clone();
         let hub = Hub::new(HubSetup { worker: WORKER, placement, limits, identity, counters: counted });

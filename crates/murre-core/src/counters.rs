@@ -69,6 +69,8 @@ counters! {
     delivered_bytes: "counter",
     /// Messages dropped because a client read too slowly.
     dropped: "counter",
+    /// Topics that are silent for longer than their rule allows.
+    stale_topics: "gauge",
     /// Subscriptions that get a lower rate since their client reads too slowly.
     degraded: "gauge",
     /// Messages left out for newer ones of their topic because a client read too slowly.

@@ -14,6 +14,7 @@
 //! | [`snapshot`] | last values on their way to one subscription | a cursor |
 //! | [`log`] | the boundary to what keeps messages | |
 //! | [`groups`] | shared subscriptions, as the engine sees them | |
+//! | [`expect`] | the rules that say which topics are expected to be heard | |
 //! | [`kept`] | sessions that outlive their connection, as all parts speak of them | |
 //! | [`outbox`] | the bounded bytes pending for a session | blocks of the worker's pool |
 //! | [`batch`] | what crosses between parts | |
@@ -31,6 +32,7 @@ pub mod batch;
 pub mod counters;
 pub mod embedded;
 pub mod engine;
+pub mod expect;
 pub mod groups;
 pub mod hub;
 pub mod ids;

@@ -23,14 +23,16 @@ pub struct Placement {
 pub const SHARDS_DEFAULT: u8 = 16;
 
 const CLIENT_TOPIC_PREFIX: &str = "$murre/clients/";
+const FRESH_TOPIC_PREFIX: &str = murre_view::fresh::PREFIX;
 
 impl Placement {
     /// A topic's hash, computed once for each message and carried along.
     ///
-    /// A client's presence topic hashes like the client id, so that its shard is the one that has its record.
+    /// A client's presence topic hashes like the client id, and a topic that tells of another one's freshness like
+    /// that one, so that the shard that publishes there is the one that has what it tells of.
     #[inline]
     pub fn topic_hash(&self, topic: &str) -> u64 {
-        let of = topic.strip_prefix(CLIENT_TOPIC_PREFIX).unwrap_or(topic);
+        let of = if topic.starts_with('$') { subject(topic) } else { topic };
         xxh3_64_with_seed(of.as_bytes(), self.seed)
     }
 
@@ -95,6 +97,12 @@ impl Placement {
     }
 }
 
+/// What a topic of the broker's own is about.
+fn subject(topic: &str) -> &str {
+    let about = topic.strip_prefix(CLIENT_TOPIC_PREFIX).or_else(|| topic.strip_prefix(FRESH_TOPIC_PREFIX));
+    about.unwrap_or(topic)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,5 +123,6 @@ mod tests {
         let placement = Placement { shards: 16, workers: 2, seed: 1 };
         let client = ClientId::parse("boiler-7").unwrap();
         assert_eq!(placement.topic_hash(&Placement::presence_topic(&client)), placement.client_hash(&client));
+        assert_eq!(placement.topic_hash("$murre/fresh/a/b"), placement.topic_hash("a/b"));
     }
 }

@@ -17,6 +17,7 @@ use murre_core::{
     counters::Counters,
     embedded::{Embedded, EmbeddedSetup, LogSetup},
     engine::{EngineInput, Input},
+    expect::ExpectRules,
     hub::{Hub, HubSetup, Identity},
     ids::WorkerId,
     kept::{Debt, Restored},
@@ -53,6 +54,7 @@ pub(crate) struct Process {
     registering: Mutex<Vec<(WorkerId, WorkerAddress, ArbiterHandle)>>,
     workers: OnceLock<(Directory, Vec<ArbiterHandle>)>,
     rules: Arc<KeepRules>,
+    expect: Arc<ExpectRules>,
     /// None once it is closed.
     log: RwLock<Option<AnyLog>>,
     pub(crate) readers: Readers,
@@ -78,6 +80,7 @@ impl Process {
         let origins = AllowedOrigins::own(own_host).and_listed(&config.server.origins);
         let origins = origins.map_err(|why| crate::ServeError::Origins(why.to_string()))?;
         let (rules, clock) = (Arc::new(config.keep_rules()), Clock::start());
+        let expect = Arc::new(config.expect_rules());
         let own: Arc<OnceLock<Weak<Self>>> = Arc::default();
         let Begun { log, start } = log::open(&config, &rules, workers, clock, sink(own.clone()))?;
         let durable = start.is_some();
@@ -105,6 +108,7 @@ impl Process {
             registering: Mutex::default(),
             workers: OnceLock::new(),
             rules,
+            expect,
             log: RwLock::new(Some(log)),
             readers: Readers::default(),
             backing_up: AtomicBool::new(false),
@@ -175,6 +179,7 @@ impl Process {
             counters: counters.clone(),
             directory: self.clients.clone(),
             log: self.log_setup(worker),
+            expect: self.expect.clone(),
         });
         let identity = self.identity.clone();
         Worker::new(worker, Hub::new(HubSetup { worker, placement, limits, identity, counters }), engine)

@@ -16,7 +16,7 @@ pub(crate) struct Heard {
 }
 
 /// Under what topics are told of.
-const PREFIX: &str = "$murre/fresh/";
+pub const PREFIX: &str = "$murre/fresh/";
 
 impl Fresh {
     /// Topics are told of that are silent for longer than so many milliseconds.
@@ -44,14 +44,19 @@ impl Fresh {
 }
 
 /// Where a topic is told of; none where that would be no valid topic, or the topic is the broker's own.
-pub(crate) fn topic_of(topic: &str) -> Option<String> {
+pub fn topic_of(topic: &str) -> Option<String> {
     let levels = topic.split('/').count() + 2;
     let is_valid = topic.len() + PREFIX.len() <= TOPIC_BYTES_MAX && levels <= TOPIC_LEVELS_MAX;
     (is_valid && !topic.starts_with('$')).then(|| format!("{PREFIX}{topic}"))
 }
 
-/// What is told of it.
-pub(crate) fn payload(is_stale: bool, last_ms: u64) -> String {
+/// What is told of it, in JSON: whether it is stale, and when it was heard last, in Unix milliseconds.
+pub fn payload(is_stale: bool, last_ms: u64) -> String {
     let state = if is_stale { "stale" } else { "fresh" };
     format!(r#"{{"state":"{state}","last":{last_ms}}}"#)
+}
+
+/// Whether a [`payload`] tells of a topic that is stale.
+pub fn says_stale(payload: &[u8]) -> bool {
+    payload.starts_with(br#"{"state":"stale""#)
 }

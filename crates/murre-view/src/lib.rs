@@ -17,7 +17,7 @@
 //! | `window` | `window`: figures over spans of time |
 //! | `rate` | `max_rate`: the newest of what comes too fast |
 //! | `patch` | `patch`: only what changed |
-//! | `fresh` | `expect`: topics that fall silent |
+//! | [`fresh`] | `expect`: topics that fall silent, and how that is told |
 //! | `owed` | the position up to which a subscription is owed nothing |
 //! | [`trouble`] | what a view could not do |
 
@@ -25,7 +25,7 @@
 
 pub mod condition;
 pub mod deadband;
-mod fresh;
+pub mod fresh;
 mod owed;
 mod patch;
 pub mod path;

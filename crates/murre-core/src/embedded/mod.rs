@@ -14,6 +14,7 @@ use crate::{
     batch::{MessageBatch, PublishBatch, PublishEntry, Share},
     counters::Counters,
     engine::{Answer, Begin, Engine, EngineInput, HubInput, Outputs, SharedBatch, SnapshotCommand},
+    expect::ExpectRules,
     groups::Groups,
     ids::{GroupId, SessionAddress, SnapshotId, WorkerId},
     index::FilterIndex,
@@ -21,7 +22,7 @@ use crate::{
     log::ShardStart,
     now::{Now, Tick},
     placement::Placement,
-    shard::{ClientEvent, Directory, Intake, Refusal, Shard, Taking, TopicSlot, message_options},
+    shard::{ClientEvent, Directory, Intake, Refusal, Rules, Shard, Taking, TopicSlot, message_options},
     snapshot::{Slicing, Snapshot},
 };
 use commits::charge;
@@ -34,6 +35,7 @@ pub use logging::LogSetup;
 
 mod clients;
 mod commits;
+mod freshness;
 mod history;
 mod judging;
 mod keeping;
@@ -70,6 +72,10 @@ pub struct Embedded {
     spare: Vec<MessageBatch>,
     /// The topic of the publish before, if it was taken and is still there.
     recent: Option<TopicSlot>,
+    /// Whether a shard has something to tell of a topic's freshness.
+    has_news: bool,
+    /// How many topics were counted as stale.
+    stale: usize,
     events: VecDeque<ClientEvent>,
 }
 
@@ -88,6 +94,8 @@ pub struct EmbeddedSetup {
     pub directory: Directory,
     /// What is kept, and what was.
     pub log: LogSetup,
+    /// Which topics are expected to be heard how often.
+    pub expect: Arc<ExpectRules>,
 }
 
 /// What an engine part holds, in numbers.
@@ -130,9 +138,9 @@ const SPARE_BATCHES_MAX: usize = 16;
 impl Embedded {
     /// The part of one worker, with what the log held of its shards.
     pub fn new(setup: EmbeddedSetup) -> Self {
-        let EmbeddedSetup { worker, placement, limits, counters, directory, log } = setup;
+        let EmbeddedSetup { worker, placement, limits, counters, directory, log, expect } = setup;
         let (now, sessions, outlives) = (log.began, log.sessions.clone(), log.outlives);
-        let rules = &log.rules;
+        let rules = Rules { keep: log.rules.clone(), expect };
         let shard = |number| Shard::new(number, limits.clone(), directory.clone(), rules.clone());
         let mut shards: Vec<Shard> = placement.shards_of(worker).map(shard).collect();
         for (number, start) in &log.starts {
@@ -161,9 +169,15 @@ impl Embedded {
             counters,
             spare: Vec::new(),
             recent: None,
+            has_news: false,
+            stale: 0,
             events: VecDeque::new(),
         };
         made.restore_kept(now, &sessions);
+        for shard in &mut made.shards {
+            shard.resume_watching(now, |topic| placement.topic_hash(topic));
+        }
+        made.count_stale();
         made
     }
 
@@ -215,7 +229,8 @@ impl Embedded {
             return Ok(Taken { position: Position::NONE, fate, repeat: true });
         }
         let Some(shard) = self.shards.get_mut(place) else { return Err(Refusal::Topics) };
-        let position = shard.take(Taking { now: now.wall, logged: fate.ruled }, slot, &intake);
+        let position = shard.take(Taking { now, logged: fate.ruled }, slot, &intake);
+        self.has_news |= shard.freshness.has_news();
         self.recent = intake.kept.then_some(slot);
         count_growth(&self.counters, shard, topics, bytes);
         let mut written = None;
@@ -324,6 +339,9 @@ impl Engine for Embedded {
                 }
             }
         }
+        if self.has_news {
+            self.tell_news(now, &mut messages);
+        }
         self.counters.published.add(accepted);
         self.counters.publishes_refused.add(refused);
         self.counters.repeats.add(repeats);
@@ -408,7 +426,7 @@ impl Engine for Embedded {
 
     fn next_due(&self) -> Option<Tick> {
         let clients = self.shards.iter().filter_map(|shard| shard.clients.next_due()).min();
-        [clients, self.floors_due(), self.write_again_due()].into_iter().flatten().min()
+        [clients, self.floors_due(), self.write_again_due(), self.silence_due()].into_iter().flatten().min()
     }
 
     fn tick(&mut self, now: Now, out: &mut Outputs) {
@@ -420,6 +438,7 @@ impl Engine for Embedded {
         self.write_again(now);
         self.pass_events(now, out);
         self.renew_floors(now, out);
+        self.watch_over_silence(now, out);
     }
 
     fn recycle(&mut self, mut batch: MessageBatch) {

@@ -6,21 +6,25 @@
 use std::sync::Arc;
 
 use murre_protocol::{
-    Code, Position, Timestamp,
+    Code, Position,
     packet::{MessageOptions, PublishOptions},
 };
 
 pub use clients::{Claim, ClientEvent, Clients, Directory, Ended, Will};
+pub use freshness::{Freshness, News};
 pub use sequences::{Seen, SequenceChange, Sequences};
 pub use topics::{Cursor, NewValue, Route, Topic, TopicSlot, TopicTable, UnkeptWanted, Value};
 
 use crate::{
     batch::MessageBatch,
+    expect::ExpectRules,
     limits::Limits,
     log::{KeepRules, ShardStart},
+    now::{Now, Tick},
 };
 
 mod clients;
+mod freshness;
 mod sequences;
 mod sessions;
 mod topics;
@@ -38,7 +42,18 @@ pub struct Shard {
     pub clients: Clients,
     /// The sequence numbers of its clients' readings.
     pub sequences: Sequences,
+    /// Those of its topics that are expected to be heard.
+    pub freshness: Freshness,
     limits: Arc<Limits>,
+}
+
+/// What is configured for topics.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// What is kept of them.
+    pub keep: Arc<KeepRules>,
+    /// How often they are expected to be heard.
+    pub expect: Arc<ExpectRules>,
 }
 
 /// Offsets that may be used.
@@ -116,8 +131,8 @@ pub struct Intake<'a> {
 /// When a message is taken, and what becomes of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Taking {
-    /// The calendar's time.
-    pub now: Timestamp,
+    /// The time.
+    pub now: Now,
     /// Whether the log gets it.
     pub logged: bool,
 }
@@ -138,12 +153,14 @@ impl Intake<'_> {
 
 impl Shard {
     /// Shard `number` as a log in memory leaves it: empty.
-    pub fn new(number: u8, limits: Arc<Limits>, directory: Directory, rules: Arc<KeepRules>) -> Self {
+    pub fn new(number: u8, limits: Arc<Limits>, directory: Directory, rules: Rules) -> Self {
+        let Rules { keep: rules, expect } = rules;
         let offsets =
             Offsets { began: 0, intact: 0, committed_stays: true, reserved: u64::MAX, asked: u64::MAX };
         let sequences = Sequences::new(limits.sequences_max);
         let (topics, clients) = (TopicTable::new(), Clients::new(number, limits.clone(), directory));
-        Self { number, offset: 0, offsets, rules, topics, clients, sequences, limits }
+        let freshness = Freshness::new(expect);
+        Self { number, offset: 0, offsets, rules, topics, clients, sequences, freshness, limits }
     }
 
     /// Goes on where the log stood.
@@ -258,7 +275,43 @@ impl Shard {
 
     fn add(&mut self, hash: u64, topic: &str) -> TopicSlot {
         let rule = if self.rules.is_empty() { None } else { self.rules.of_text(topic) };
-        self.topics.add(hash, topic, rule)
+        let slot = self.topics.add(hash, topic, rule);
+        if !self.freshness.is_off() {
+            self.watch(slot, hash);
+        }
+        slot
+    }
+
+    /// Watches over a topic's silence from now on, if there is a rule for it.
+    fn watch(&mut self, slot: TopicSlot, hash: u64) {
+        let Self { topics, freshness, .. } = self;
+        let Some(topic) = topics.topic(slot) else { return };
+        let told = murre_view::fresh::topic_of(&topic.name).and_then(|told| topics.named(hash, &told));
+        let told = told.filter(|told| told.value.kept).map(|told| &*told.value.payload);
+        let watch = freshness.watch(&topic.name, told);
+        if let Some(topic) = topics.topic_mut(slot) {
+            freshness.put(topic, watch);
+        }
+    }
+
+    /// Watches over the topics of an earlier process, which have all of their time from now on.
+    pub fn resume_watching(&mut self, now: Now, hash: impl Fn(&str) -> u64) {
+        if self.freshness.is_off() {
+            return;
+        }
+        let known: Vec<_> = self.topics.all().map(|(slot, topic)| (slot, hash(&topic.name))).collect();
+        for (slot, hash) in known {
+            // what is told of it may have been restored after it
+            self.watch(slot, hash);
+            if let Some(topic) = self.topics.topic_mut(slot) {
+                self.freshness.resume(now, slot, topic);
+            }
+        }
+    }
+
+    /// Looks which topics fell stale until now.
+    pub fn tick_freshness(&mut self, now: Tick) {
+        self.freshness.tick(now, &mut self.topics);
     }
 
     /// Takes a message into the order, as its topic's last value.
@@ -266,11 +319,14 @@ impl Shard {
     pub fn take(&mut self, taking: Taking, slot: TopicSlot, intake: &Intake<'_>) -> Position {
         self.offset += 1;
         let position = self.position();
+        if !self.freshness.is_off() {
+            self.hear(taking.now, slot, intake.kept);
+        }
         let options = intake.options.and_then(message_options).map(Box::new);
         let value = NewValue {
             format: intake.format,
             payload: intake.payload,
-            time: taking.now,
+            time: taking.now.wall,
             position,
             options,
             kept: intake.kept,
@@ -278,6 +334,12 @@ impl Shard {
         };
         self.topics.store(slot, value);
         position
+    }
+
+    fn hear(&mut self, now: Now, slot: TopicSlot, kept: bool) {
+        let Some(topic) = self.topics.topic_mut(slot).filter(|topic| topic.watch.is_some()) else { return };
+        self.freshness.hear(now, slot, topic, kept);
+        self.freshness.sweep(&self.topics);
     }
 }
 

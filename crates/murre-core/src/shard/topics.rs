@@ -11,10 +11,11 @@ use murre_protocol::{Format, Position, Timestamp, packet::MessageOptions};
 use slab::Slab;
 use smallvec::SmallVec;
 
+use super::freshness::Watch;
 use crate::{ids::GroupId, log::RuleId};
 
-/// A topic's place in its table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A topic's place in its table, which another one may have once it is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TopicSlot(usize);
 
 /// A snapshot's place in the list.
@@ -32,6 +33,8 @@ pub struct Topic {
     pub route: Route,
     /// The keep rule that holds for it.
     pub rule: Option<RuleId>,
+    /// How it stands, where its silence is watched over.
+    pub watch: Option<Box<Watch>>,
     hash: u64,
     /// Whether it stands in the list of deleted ones, once.
     listed: bool,
@@ -169,6 +172,7 @@ impl TopicTable {
             value: Value::default(),
             route: Route::default(),
             rule,
+            watch: None,
             hash,
             listed: false,
         };
@@ -197,6 +201,12 @@ impl TopicTable {
     #[inline]
     pub fn topic_mut(&mut self, slot: TopicSlot) -> Option<&mut Topic> {
         self.nodes.get_mut(slot.0)?.topic.as_deref_mut()
+    }
+
+    /// All topics.
+    pub fn all(&self) -> impl Iterator<Item = (TopicSlot, &Topic)> {
+        let topics = self.nodes.iter().filter_map(|(at, node)| Some((at, node.topic.as_deref()?)));
+        topics.map(|(at, topic)| (TopicSlot(at), topic))
     }
 
     /// Gives a topic a new value and moves it to the end of the list.

@@ -7,9 +7,14 @@ use murre_protocol::{
     packet::{ClientPacket, Connect, PublishOptions},
 };
 
-use super::{client::Client, random::Random, world::World};
+use super::{
+    client::Client,
+    random::Random,
+    world::{Setup, World},
+};
 use crate::{
     counters::{Counter, Counters},
+    expect::ExpectRules,
     hub,
     ids::WorkerId,
     limits::Limits,
@@ -57,24 +62,22 @@ impl Broker {
 
     /// A broker that keeps messages by rules, in memory.
     pub fn with_rules(workers: u8, seed: u64, change: impl FnOnce(&mut Limits), rules: KeepRules) -> Self {
-        Self::make(workers, seed, change, rules, false)
+        Self::make(workers, seed, change, Setup { rules, ..Setup::default() })
     }
 
     /// A broker with a log that outlives its process.
     pub fn with_store(workers: u8, seed: u64, change: impl FnOnce(&mut Limits), rules: KeepRules) -> Self {
-        Self::make(workers, seed, change, rules, true)
+        Self::make(workers, seed, change, Setup { rules, has_store: true, ..Setup::default() })
     }
 
-    fn make(
-        workers: u8,
-        seed: u64,
-        change: impl FnOnce(&mut Limits),
-        rules: KeepRules,
-        has_store: bool,
-    ) -> Self {
-        let mut limits = Limits::default();
-        change(&mut limits);
-        let world = Rc::new(RefCell::new(World::new(workers, seed, limits, rules, has_store)));
+    /// A broker with a log that outlives its process, and with topics that are expected to be heard.
+    pub fn expecting(workers: u8, seed: u64, expect: ExpectRules, rules: KeepRules) -> Self {
+        Self::make(workers, seed, |_| (), Setup { rules, expect, has_store: true, ..Setup::default() })
+    }
+
+    fn make(workers: u8, seed: u64, change: impl FnOnce(&mut Limits), mut setup: Setup) -> Self {
+        change(&mut setup.limits);
+        let world = Rc::new(RefCell::new(World::new(workers, seed, setup)));
         Self { world, publisher: RefCell::new(None), next_worker: RefCell::new(0), workers }
     }
 

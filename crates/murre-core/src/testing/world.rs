@@ -12,6 +12,7 @@ use crate::{
     counters::Counters,
     embedded::{Embedded, EmbeddedSetup, LogSetup},
     engine::{EngineInput, Input},
+    expect::ExpectRules,
     hub::{Hub, HubSetup, Identity},
     ids::{SessionKey, WorkerId},
     kept::Restored,
@@ -72,8 +73,19 @@ pub(super) struct World {
     pub(super) counters: Vec<Arc<Counters>>,
     placement: Placement,
     rules: Arc<KeepRules>,
+    expect: Arc<ExpectRules>,
     /// Whether the log outlives the broker's process.
     has_store: bool,
+}
+
+/// What makes a simulated broker.
+#[derive(Default)]
+pub(super) struct Setup {
+    pub(super) limits: Limits,
+    pub(super) rules: KeepRules,
+    pub(super) expect: ExpectRules,
+    /// Whether the log outlives the broker's process.
+    pub(super) has_store: bool,
 }
 
 /// The calendar when a simulation starts, in Unix milliseconds.
@@ -88,9 +100,10 @@ const OFFSETS: u64 = 1 << 30;
 const EVENTS_MAX: usize = 20_000_000;
 
 impl World {
-    pub(super) fn new(workers: u8, seed: u64, limits: Limits, rules: KeepRules, has_store: bool) -> Self {
+    pub(super) fn new(workers: u8, seed: u64, setup: Setup) -> Self {
         let placement = Placement { shards: SHARDS_DEFAULT, workers, seed };
-        let rules = Arc::new(rules);
+        let Setup { limits, rules, expect, has_store } = setup;
+        let (rules, expect) = (Arc::new(rules), Arc::new(expect));
         let mut world = Self {
             parts: Vec::new(),
             wires: Vec::new(),
@@ -110,6 +123,7 @@ impl World {
             counters: (0..workers).map(|_| Arc::default()).collect(),
             placement,
             rules,
+            expect,
             has_store,
         };
         world.start();
@@ -153,6 +167,7 @@ impl World {
                 counters: counters.clone(),
                 directory: directory.clone(),
                 log,
+                expect: self.expect.clone(),
             });
             let hub =
                 Hub::new(HubSetup { worker: id, placement, limits, identity: identity.clone(), counters });

@@ -10,6 +10,7 @@ mod degraded_clients;
 mod durable_publishes;
 mod encodings;
 mod endings;
+mod freshness;
 mod history;
 mod keep_alive;
 mod kept_sessions;

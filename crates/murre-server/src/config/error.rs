@@ -40,8 +40,10 @@ pub enum ConfigError {
         origin: Origin,
     },
     /// The name of the list of rules with something else than rules in it.
-    #[error("{origin}: keep is a list of rules; {hint}")]
+    #[error("{origin}: {list} is a list of rules; {hint}")]
     NotAList {
+        /// The list.
+        list: &'static str,
         /// Where it was found.
         origin: Origin,
         /// How rules are written there.

@@ -3,7 +3,7 @@
 use murre_core::log::{KeepRule, KeepRules};
 use murre_protocol::TopicFilter;
 
-use super::{Config, Keep};
+use super::Config;
 
 impl Config {
     /// The keep rules in their order. A configuration that was checked has no invalid filter; of one that was made by
@@ -22,24 +22,26 @@ impl Config {
     }
 }
 
-/// Checks a rule's filter: that it is one, and that it can hold behind the rules before it, since the first rule that
-/// matches a topic holds.
+/// Checks the filter of a rule of `list`: that it is one, and that it can hold behind those of the rules `before` it,
+/// since the first rule that matches a topic holds.
 ///
 /// # Errors
 /// What was expected.
-pub(super) fn check_filter(text: &str, before: &[Keep]) -> Result<(), String> {
+pub(super) fn check_filter<'a>(
+    text: &str,
+    list: &str,
+    mut before: impl Iterator<Item = &'a str>,
+) -> Result<(), String> {
     let filter = TopicFilter::parse(text)
         .map_err(|why| format!("{why}; expected a filter, such as site/+/temp or site/#"))?;
     if text.starts_with("$share/") {
-        return Err("messages are kept for all; expected a filter without $share/<group>/".to_owned());
+        return Err("a rule is for all; expected a filter without $share/<group>/".to_owned());
     }
-    let covers = |earlier: &Keep| {
-        TopicFilter::parse(earlier.filter.as_str()).is_ok_and(|earlier| earlier.covers(&filter))
-    };
-    match before.iter().position(covers) {
+    let covers = |earlier: &str| TopicFilter::parse(earlier).is_ok_and(|earlier| earlier.covers(&filter));
+    match before.position(covers) {
         None => Ok(()),
         Some(at) => Err(format!(
-            "keep[{at}] matches all of these topics, and the first rule that matches holds; put this one before it, \
+            "{list}[{at}] matches all of these topics, and the first rule that matches holds; put this one before it, \
              or take one out"
         )),
     }
@@ -51,8 +53,7 @@ mod tests {
 
     fn refused(filters: [&str; 2]) -> Option<String> {
         let [first, second] = filters;
-        let before = Keep { filter: first.to_owned(), ..Keep::default() };
-        check_filter(second, &[before]).err()
+        check_filter(second, "keep", [first].into_iter()).err()
     }
 
     #[test]

@@ -71,8 +71,8 @@ struct Layered(BTreeMap<String, (Value, Origin)>);
 impl Layered {
     fn add(&mut self, layer: Layer, known: &[&str]) -> Result<(), ConfigError> {
         for (key, value, origin) in layer {
-            if rules::is_meant(&key) {
-                rules::check(&key, &value, &origin)?;
+            if let Some(list) = rules::meant(&key) {
+                list.check(&key, &value, &origin)?;
             }
             if is_empty_section(&key, &value, known) {
                 continue;
@@ -181,7 +181,8 @@ fn variable_layer(sources: &Sources) -> Layer {
     let set = sources.variables.iter().filter(|(_, value)| !value.trim().is_empty());
     set.map(|(name, value)| {
         let key = name.trim_start_matches(VARIABLE_PREFIX).to_lowercase().replace("__", ".");
-        let value = if key == rules::KEEP { rules::of_variable(value) } else { Value::from(value.as_str()) };
+        let list = rules::meant(&key).filter(|list| list.name == key);
+        let value = list.map_or_else(|| Value::from(value.as_str()), |list| list.of_variable(value));
         (key, value, Origin::Variable(name.clone()))
     })
     .collect()

@@ -19,8 +19,8 @@
 //! |---|---|
 //! | `sections` | [`Config`] and its sections, with defaults |
 //! | `human` | durations and sizes as people write them |
-//! | `keep` | the keep rules, as the core has them |
-//! | `rules` | `[[keep]]` in the layers: the one key that is a list of tables |
+//! | `keep`, `expect` | the rules of `[[keep]]` and `[[expect]]`, as the core has them |
+//! | `rules` | the same in the layers: the keys that are lists of tables |
 //! | `sources` | [`Sources`]: where settings are looked for; [`Origin`]: where one was found |
 //! | `load` | laying one source over the other: [`Config::load`], [`Loaded`], [`Setting`] |
 //! | `validate` | ranges, and what has to fit together |
@@ -28,6 +28,7 @@
 //! | `error` | [`ConfigError`] |
 
 mod error;
+mod expect;
 mod human;
 mod keep;
 mod load;
@@ -44,6 +45,6 @@ pub use error::ConfigError;
 pub use human::{show_duration, show_size};
 pub use load::{Loaded, Setting};
 pub use sections::{
-    Config, Degrade, Keep, Limits, Log, LogFormat, Server, Session, Store, SyncMode, WhenFull,
+    Config, Degrade, Expect, Keep, Limits, Log, LogFormat, Server, Session, Store, SyncMode, WhenFull,
 };
 pub use sources::{DEFAULT_FILE, Origin, Sources, VARIABLE_PREFIX};

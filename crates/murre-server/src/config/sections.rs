@@ -23,6 +23,8 @@ pub struct Config {
     pub server: Server,
     /// What is kept of which topics; the first rule whose filter matches a topic holds.
     pub keep: Vec<Keep>,
+    /// Which topics are to be heard how often; the first rule whose filter matches a topic holds.
+    pub expect: Vec<Expect>,
     /// Where data is kept.
     pub store: Store,
     /// What holds for each client's session.
@@ -98,6 +100,21 @@ pub struct Keep {
     /// Whether a publish is acknowledged only once it is on disk.
     #[serde(default, deserialize_with = "human::flag")]
     pub durable: bool,
+}
+
+/// `[[expect]]`: topics that match a filter and fall silent are told of on `$murre/fresh/<topic>`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Expect {
+    /// Which topics, with `+` and `#` as in a subscription; none that begin with `$`.
+    pub filter: String,
+    /// The time from one message of a topic to the next; 100 ms to 365 days.
+    #[serde(with = "human::duration")]
+    pub every: Duration,
+    /// How much later a message may come; up to 365 days. Without: half of `every`.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "human::some_duration")]
+    pub grace: Option<Duration>,
 }
 
 /// `[store]`: where data is kept.

@@ -325,6 +325,42 @@ fn the_rules_in_force_are_those_of_one_source() {
 }
 
 #[test]
+fn expect_rules_allow_for_half_of_the_time_unless_they_say_how_much() {
+    let (_folder, path) = file(
+        "[[expect]]\nfilter = 'site/+/temp'\nevery = '10s'\n[[expect]]\nfilter = '#'\nevery = '1h'\ngrace = '0s'",
+    );
+    let rules = Config::load(&Sources::none().file(&path)).unwrap().config.expect_rules();
+    let seconds = |topic| rules.of(topic).map(|id| rules.silence_max(id).as_secs());
+    assert_eq!(["site/a/temp", "x", "$murre/x"].map(seconds), [Some(15), Some(3600), None]);
+}
+
+#[test]
+fn what_is_wrong_with_an_expect_rule_is_named_by_its_place_and_key() {
+    let second =
+        |keys: &str| complaint(&format!("[[expect]]\nfilter = 'a'\nevery = '1s'\n[[expect]]\n{keys}"));
+    assert_eq!(
+        second("filter = 'b'"),
+        "expect[1] = { filter = \"b\" } (FILE): expected how often topics are heard, such as every = \"10s\""
+    );
+    assert_eq!(
+        second("filter = 'b'\nevery = '1ms'"),
+        "expect[1].every = \"1ms\" (FILE): expected 100ms to 365days"
+    );
+    assert_eq!(
+        second("filter = 'b'\nevery = 5"),
+        "expect[1].every = 5 (FILE): expected a duration with its unit, such as 500ms, 10s, 5m or 1h30m"
+    );
+    assert!(second("filter = 'b'\nevery = '1s'\ngrace = '366d'").ends_with("expected at most 365days"));
+    assert!(second("filter = '$murre/#'\nevery = '1s'").contains("topics that begin with $ are not watched"));
+    assert!(second("filter = 'a'\nevery = '1s'").contains("expect[0] matches all of these topics"));
+    assert!(second("filter = 'b'\nevry = '1s'").ends_with("unknown key expect[1].evry; did you mean every?"));
+    assert!(
+        complaint("[expect]\nfilter = 'a'")
+            .ends_with("write [[expect]] before each rule, and its keys below it")
+    );
+}
+
+#[test]
 fn a_durable_rule_without_a_store_says_how_to_have_one() {
     let said = complaint("[[keep]]\nfilter = '#'\ndurable = true");
     assert!(said.contains("--data DIR"), "{said}");

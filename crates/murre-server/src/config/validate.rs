@@ -3,7 +3,7 @@
 use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use super::{
-    Config, ConfigError, Origin,
+    Config, ConfigError, Origin, expect,
     human::{show_duration, show_size},
     keep, rules,
 };
@@ -14,8 +14,8 @@ const GIB: usize = 1024 * MIB;
 const HOUR: Duration = Duration::from_secs(3600);
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Rules are tried one after the other for each new topic.
-const KEEP_RULES_MAX: usize = 1000;
+/// Rules of a list are tried one after the other for each new topic.
+const RULES_MAX: usize = 1000;
 
 /// Says the value of a key, as TOML writes it, and where it comes from.
 type Found<'a> = &'a dyn Fn(&str) -> (String, Origin);
@@ -28,6 +28,7 @@ pub(super) fn check(config: &Config, found: Found<'_>) -> Result<(), ConfigError
     check.degrade(config)?;
     check.store(config)?;
     check.keep(config)?;
+    check.expect(config)?;
     match wrong_directive(&config.log.level) {
         None => Ok(()),
         Some(wrong) => Err(check.refuse(
@@ -117,10 +118,10 @@ impl Check<'_> {
         for (place, rule) in config.keep.iter().enumerate() {
             let refuse = |key: &str, value: String, expected: String| {
                 let (_, origin) = (self.found)("keep");
-                Err(ConfigError::Value { key: rules::path(place, key), value, origin, expected })
+                Err(ConfigError::Value { key: rules::KEEP.path(place, key), value, origin, expected })
             };
-            let before = config.keep.get(..place).unwrap_or_default();
-            if let Err(expected) = keep::check_filter(&rule.filter, before) {
+            let before = config.keep.iter().take(place).map(|rule| rule.filter.as_str());
+            if let Err(expected) = keep::check_filter(&rule.filter, rules::KEEP.name, before) {
                 return refuse("filter", format!("{:?}", rule.filter), expected);
             }
             if rule.last == Some(0) {
@@ -138,17 +139,27 @@ impl Check<'_> {
                 return refuse("durable", "true".into(), expected);
             }
         }
-        if config.keep.len() > KEEP_RULES_MAX {
-            let expected =
-                format!("expected at most {KEEP_RULES_MAX} rules; there are {}", config.keep.len());
-            return Err(ConfigError::Value {
-                key: "keep".into(),
-                value: "…".into(),
-                origin: (self.found)("keep").1,
-                expected,
-            });
+        self.not_too_many(rules::KEEP.name, config.keep.len())
+    }
+
+    fn expect(&self, config: &Config) -> Result<(), ConfigError> {
+        for (place, rule) in config.expect.iter().enumerate() {
+            let before = config.expect.get(..place).unwrap_or_default();
+            if let Some((key, value, expected)) = expect::wrong(rule, before) {
+                let (key, (_, origin)) = (rules::EXPECT.path(place, key), (self.found)(rules::EXPECT.name));
+                return Err(ConfigError::Value { key, value, origin, expected });
+            }
         }
-        Ok(())
+        self.not_too_many(rules::EXPECT.name, config.expect.len())
+    }
+
+    fn not_too_many(&self, list: &str, rules: usize) -> Result<(), ConfigError> {
+        if rules <= RULES_MAX {
+            return Ok(());
+        }
+        let expected = format!("expected at most {RULES_MAX} rules; there are {rules}");
+        let (key, value, origin) = (list.to_owned(), "…".to_owned(), (self.found)(list).1);
+        Err(ConfigError::Value { key, value, origin, expected })
     }
 
     fn session(&self, config: &Config) -> Result<(), ConfigError> {
