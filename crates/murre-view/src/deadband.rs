@@ -25,6 +25,15 @@ pub struct LastSent {
     time_ms: u64,
 }
 
+/// What becomes of a reading.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Judged {
+    /// It is to be sent, and is what is remembered.
+    Moved,
+    /// It has hardly moved, and is left out unless the silence lasts for too long. This is its value.
+    Near(f64),
+}
+
 impl Deadband {
     /// Compiles what a client asked for.
     ///
@@ -42,15 +51,36 @@ impl Deadband {
     #[inline]
     pub fn passes(
         &self,
-        (format, payload, time_ms): (Format, &[u8], u64),
+        reading: (Format, &[u8], u64),
         last: &mut Option<LastSent>,
     ) -> Result<bool, Unusable> {
+        Ok(self.judge(reading, last)? == Judged::Moved)
+    }
+
+    /// The same, with the value of a reading that is not to be sent.
+    #[inline]
+    pub(crate) fn judge(
+        &self,
+        (format, payload, time_ms): (Format, &[u8], u64),
+        last: &mut Option<LastSent>,
+    ) -> Result<Judged, Unusable> {
         let value = self.path.number(format, payload)?;
-        let passes = last.is_none_or(|last| self.has_moved(last.value, value) || self.is_due(last, time_ms));
-        if passes {
+        let is_due = |last: LastSent| self.due_ms(last).is_some_and(|due_ms| due_ms <= time_ms);
+        if last.is_none_or(|last| self.has_moved(last.value, value) || is_due(last)) {
             *last = Some(LastSent { value, time_ms });
+            return Ok(Judged::Moved);
         }
-        Ok(passes)
+        Ok(Judged::Near(value))
+    }
+
+    /// Remembers that a reading which was near is sent after all, at `time_ms`.
+    pub(crate) fn sent(&self, value: f64, time_ms: u64) -> LastSent {
+        LastSent { value, time_ms }
+    }
+
+    /// When the silence since then has lasted for as long as it may; none where it may last.
+    pub(crate) fn due_ms(&self, last: LastSent) -> Option<u64> {
+        self.silence_max_ms.map(|silence| last.time_ms.saturating_add(silence))
     }
 
     fn has_moved(&self, from: f64, to: f64) -> bool {
@@ -60,9 +90,5 @@ impl Deadband {
             // From zero any move is more than any part of it; staying there is none.
             LeastChange::Percent(percent) => distance > 0.0 && distance >= from.abs() * (percent / 100.0),
         }
-    }
-
-    fn is_due(&self, last: LastSent, time_ms: u64) -> bool {
-        self.silence_max_ms.is_some_and(|silence| time_ms.saturating_sub(last.time_ms) >= silence)
     }
 }

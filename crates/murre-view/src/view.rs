@@ -140,6 +140,7 @@ impl View {
                 let ended_ms = work.topic.windows.ended_by(window, now_ms);
                 work.close_windows(&plan, window, ended_ms, send);
             }
+            work.break_silence(&plan, now_ms, send);
             work.release(&plan, now_ms, send);
             let stale = plan.fresh.and_then(|fresh| fresh.falls_stale(&mut work.topic.heard, now_ms));
             if let Some(last_ms) = stale {
@@ -263,6 +264,7 @@ impl View {
             name: (&*message.topic).into(),
             shard: message.position.shard(),
             last_sent: None,
+            near: None,
             windows: TopicWindows::default(),
             paced: Paced::default(),
             heard: Heard::default(),

@@ -8,7 +8,7 @@ use murre_protocol::{
 };
 
 use crate::{
-    deadband::LastSent,
+    deadband::{Judged, LastSent},
     fresh::{self, Heard},
     owed::Owed,
     patch,
@@ -26,6 +26,8 @@ pub(crate) struct Topic {
     pub(crate) name: Box<str>,
     pub(crate) shard: u8,
     pub(crate) last_sent: Option<LastSent>,
+    /// The newest reading that the deadband left out since then, with its value, where it may have to be sent.
+    pub(crate) near: Option<(Held, f64)>,
     pub(crate) windows: TopicWindows,
     pub(crate) paced: Paced<Held>,
     pub(crate) heard: Heard,
@@ -81,11 +83,22 @@ impl Topic {
     /// Bytes of the payloads that it keeps.
     pub(crate) fn bytes(&self) -> usize {
         let whole = self.whole.as_ref().map_or(0, |(_, payload)| payload.len());
-        whole + self.paced.waiting().map_or(0, |held| held.payload.len())
+        let near = self.near.as_ref().map_or(0, |(held, _)| held.payload.len());
+        whole + near + self.paced.waiting().map_or(0, |held| held.payload.len())
     }
 }
 
 impl Held {
+    fn of(passing: &Passing<'_>) -> Self {
+        Self {
+            format: passing.format,
+            payload: passing.payload.to_vec(),
+            time: passing.time,
+            options: passing.options.map(|options| Box::new(options.clone().into_owned())),
+            offset: passing.offset,
+        }
+    }
+
     pub(crate) fn passing(&self) -> Passing<'_> {
         Passing {
             format: self.format,
@@ -108,9 +121,13 @@ impl Work<'_> {
         let time_ms = passing.time.millis();
         if let Some(deadband) = &plan.deadband {
             let reading = (passing.format, passing.payload, time_ms);
-            match deadband.passes(reading, &mut self.topic.last_sent) {
-                Ok(true) => {}
-                Ok(false) => return Step::Ends,
+            self.break_silence(plan, time_ms, send);
+            match deadband.judge(reading, &mut self.topic.last_sent) {
+                Ok(Judged::Moved) => self.forget_near(),
+                Ok(Judged::Near(value)) => {
+                    self.keep_near(plan, passing, value);
+                    return Step::Ends;
+                }
                 Err(why) => {
                     if self.unusable(plan, why) == Step::Ends {
                         return Step::Ends;
@@ -140,6 +157,40 @@ impl Work<'_> {
             }
             Err(why) => self.unusable(plan, why),
         }
+    }
+
+    /// When the newest reading that the deadband left out has to be sent. Not where windows follow: these are of the
+    /// readings' own times.
+    fn silence_due_ms(&self, plan: &Plan) -> Option<u64> {
+        let deadband = plan.deadband.as_ref().filter(|_| plan.window.is_none())?;
+        deadband.due_ms(self.topic.last_sent?)
+    }
+
+    /// Keeps a reading that the deadband leaves out, if it may have to be sent.
+    fn keep_near(&mut self, plan: &Plan, passing: &Passing<'_>, value: f64) {
+        if self.silence_due_ms(plan).is_none() {
+            return;
+        }
+        self.forget_near();
+        if *self.bytes + passing.payload.len() > self.bytes_max {
+            self.troubles.past_limits += 1;
+            return;
+        }
+        *self.bytes += passing.payload.len();
+        self.topic.near = Some((Held::of(passing), value));
+    }
+
+    fn forget_near(&mut self) {
+        *self.bytes -= self.topic.near.take().map_or(0, |(held, _)| held.payload.len());
+    }
+
+    /// Sends the newest reading that the deadband left out, if nothing was sent for so long.
+    pub(crate) fn break_silence(&mut self, plan: &Plan, now_ms: u64, send: Send<'_>) {
+        let Some(due_ms) = self.silence_due_ms(plan).filter(|due_ms| *due_ms <= now_ms) else { return };
+        let Some((held, value)) = self.topic.near.take() else { return };
+        *self.bytes -= held.payload.len();
+        self.topic.last_sent = plan.deadband.as_ref().map(|deadband| deadband.sent(value, due_ms));
+        self.pace(plan, due_ms, &held.passing(), send);
     }
 
     pub(crate) fn unusable(&mut self, plan: &Plan, why: Unusable) -> Step {
@@ -177,13 +228,7 @@ impl Work<'_> {
         }
         *self.bytes = bytes;
         *self.conflated += u64::from(has_waited);
-        self.topic.paced.wait(Held {
-            format: passing.format,
-            payload: passing.payload.to_vec(),
-            time: passing.time,
-            options: passing.options.map(|options| Box::new(options.clone().into_owned())),
-            offset: passing.offset,
-        });
+        self.topic.paced.wait(Held::of(passing));
     }
 
     /// Sends the reading that waits, if its time has come.
@@ -221,7 +266,8 @@ impl Work<'_> {
         self.note_owed();
         let window = plan.window.as_ref().and_then(|window| self.topic.windows.due_ms(window));
         let silent = plan.fresh.and_then(|fresh| fresh.due_ms(&self.topic.heard));
-        let due_ms = [window, self.topic.paced.due_ms(), silent].into_iter().flatten().min();
+        let near = self.topic.near.as_ref().and_then(|_| self.silence_due_ms(plan));
+        let due_ms = [window, self.topic.paced.due_ms(), silent, near].into_iter().flatten().min();
         if due_ms != self.topic.due_ms {
             self.topic.due_ms.map(|before| self.dues.remove(&(before, self.place)));
             due_ms.map(|due_ms| self.dues.insert((due_ms, self.place)));
@@ -231,7 +277,8 @@ impl Work<'_> {
 
     pub(crate) fn note_owed(&mut self) {
         let held = self.topic.paced.waiting().map(|held| held.offset);
-        let oldest = [self.topic.windows.oldest(), held].into_iter().flatten().min();
+        let near = self.topic.near.as_ref().map(|(near, _)| near.offset);
+        let oldest = [self.topic.windows.oldest(), held, near].into_iter().flatten().min();
         self.owed.change((self.topic.shard, self.place), self.topic.oldest, oldest);
         self.topic.oldest = oldest;
     }
