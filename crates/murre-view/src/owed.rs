@@ -13,10 +13,12 @@ pub(crate) struct Owed {
     /// By shard, offset and the topic's place: what went through another view before has offsets that may be equal.
     held: BTreeSet<(u8, u64, usize)>,
     seen: Vec<u64>,
+    /// The reading that is on its way through the view: what is sent because it came may not pass it.
+    passing: Option<Position>,
 }
 
 impl Owed {
-    /// A reading came.
+    /// A reading came. It is owed until it has [passed](Self::passed).
     pub(crate) fn saw(&mut self, position: Position) {
         let shard = usize::from(position.shard());
         if self.seen.len() <= shard {
@@ -25,6 +27,12 @@ impl Owed {
         if let Some(seen) = self.seen.get_mut(shard) {
             *seen = (*seen).max(position.offset());
         }
+        self.passing = Some(position);
+    }
+
+    /// The reading that came is held, is being sent, or was left out.
+    pub(crate) fn passed(&mut self) {
+        self.passing = None;
     }
 
     /// What the topic at `place`, of `shard`, holds changes from the reading with offset `before` to the one with `after`.
@@ -43,9 +51,11 @@ impl Owed {
     /// `position`, or where something before it is held, the greatest up to which nothing is.
     pub(crate) fn cap(&self, position: Position) -> Position {
         let shard = position.shard();
-        let first_held = self.held.range((shard, 0, 0)..=(shard, u64::MAX, usize::MAX)).next();
-        first_held
-            .map_or(position, |(_, offset, _)| position.min(Position::new(offset.saturating_sub(1), shard)))
+        let held = self.held.range((shard, 0, 0)..=(shard, u64::MAX, usize::MAX)).next();
+        let first_held = held.map(|(_, offset, _)| *offset);
+        let passing = self.passing.filter(|passing| passing.shard() == shard).map(Position::offset);
+        let first_owed = [first_held, passing].into_iter().flatten().min();
+        first_owed.map_or(position, |offset| position.min(Position::new(offset.saturating_sub(1), shard)))
     }
 
     /// The greatest position of `shard` up to which nothing is owed.

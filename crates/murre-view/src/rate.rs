@@ -60,6 +60,11 @@ impl<R> Paced<R> {
         self.waiting.as_ref().map(|_| self.next_ms.max(0.0).ceil() as u64)
     }
 
+    /// The reading that waits, whose time is taken to have come.
+    pub(crate) fn take(&mut self) -> Option<R> {
+        self.waiting.take()
+    }
+
     /// The reading that waits.
     pub(crate) fn waiting(&self) -> Option<&R> {
         self.waiting.as_ref()

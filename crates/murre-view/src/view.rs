@@ -1,8 +1,9 @@
 //! A view at work: readings in, what is to be sent out, and the time at which it wants to be asked again.
 //!
-//! Its methods are of three kinds:
+//! Its methods are of four kinds:
 //! - readings and time: [`View::offer`], [`View::pass_by`], [`View::due`], [`View::next_due`];
-//! - where it stands: [`View::settled`], [`View::take_troubles`], [`View::take_conflated`];
+//! - what ends: [`View::release`], [`View::send_waiting`];
+//! - where it stands: [`View::settled`], [`View::cap`], [`View::take_troubles`], [`View::take_conflated`];
 //! - what its receivers lost, or can't take: [`View::send_whole`], [`View::pace`].
 //!
 //! The parts come in this order: `where`, `select`, `deadband`, `window`, `max_rate`, `patch`. Each sees what the one
@@ -90,6 +91,11 @@ impl View {
     /// Takes a reading, and sends what is to be sent now.
     pub fn offer(&mut self, message: &Message<'_>, send: Send<'_>) {
         self.owed.saw(message.position);
+        self.take(message, send);
+        self.owed.passed();
+    }
+
+    fn take(&mut self, message: &Message<'_>, send: Send<'_>) {
         if message.payload.is_empty() {
             // a deletion
             return self.pass_by(message, send);
@@ -118,6 +124,7 @@ impl View {
 
     /// Sends a message at once. What is remembered of its topic goes, and so does what waits.
     pub fn pass_by(&mut self, message: &Message<'_>, send: Send<'_>) {
+        self.owed.passed();
         if let Some(place) = self.places.remove(&*message.topic)
             && let Some(topic) = self.topics.try_remove(place)
         {
@@ -174,6 +181,22 @@ impl View {
     pub fn send_whole(&mut self) {
         for (_, topic) in &mut self.topics {
             self.bytes -= topic.whole.take().map_or(0, |(_, payload)| payload.len());
+        }
+    }
+
+    /// Sends what waits for its rate without waiting any longer. Windows that have not ended stay open.
+    pub fn release(&mut self, send: Send<'_>) {
+        let plan = Arc::clone(&self.plan);
+        let places: Vec<usize> = self
+            .topics
+            .iter()
+            .filter(|(_, topic)| topic.paced.waiting().is_some())
+            .map(|(at, _)| at)
+            .collect();
+        for place in places {
+            let Some(mut work) = self.topic(place) else { continue };
+            work.release_at_once(&plan, send);
+            work.settle(&plan);
         }
     }
 
@@ -235,6 +258,7 @@ impl View {
     /// The parts that remember something.
     fn pass(&mut self, plan: &Plan, message: &Message<'_>, passing: Passing<'_>, send: Send<'_>) {
         if !plan.has_state() && self.slowed.is_none() {
+            self.owed.passed();
             let position = self.owed.settled(message.position.shard());
             return emit(&message.topic, position, &passing, false, send);
         }
@@ -242,11 +266,10 @@ impl View {
             self.troubles.past_limits += 1;
             return;
         };
-        let now_ms = message.time.millis();
         let Some(mut work) = self.topic(place) else { return };
         let step = work.before_rate(plan, (message, &passing), send);
         match step {
-            Step::GoesOn => work.pace(plan, now_ms, &passing, send),
+            Step::GoesOn => work.pace_reading(plan, &passing, send),
             Step::Ends => {}
         }
         work.settle(plan);
@@ -266,6 +289,7 @@ impl View {
             last_sent: None,
             near: None,
             windows: TopicWindows::default(),
+            closing: None,
             paced: Paced::default(),
             heard: Heard::default(),
             whole: None,

@@ -29,6 +29,8 @@ pub(crate) struct Topic {
     /// The newest reading that the deadband left out since then, with its value, where it may have to be sent.
     pub(crate) near: Option<(Held, f64)>,
     pub(crate) windows: TopicWindows,
+    /// The offset of the oldest reading of a window that has ended, or of the newest of a silence, that is on its way.
+    pub(crate) closing: Option<u64>,
     pub(crate) paced: Paced<Held>,
     pub(crate) heard: Heard,
     /// The payload that receivers have, where they get patches.
@@ -190,7 +192,7 @@ impl Work<'_> {
         let Some((held, value)) = self.topic.near.take() else { return };
         *self.bytes -= held.payload.len();
         self.topic.last_sent = plan.deadband.as_ref().map(|deadband| deadband.sent(value, due_ms));
-        self.pace(plan, due_ms, &held.passing(), send);
+        self.pace_made(plan, due_ms, &held.passing(), send);
     }
 
     pub(crate) fn unusable(&mut self, plan: &Plan, why: Unusable) -> Step {
@@ -206,14 +208,28 @@ impl Work<'_> {
             let offset = oldest.unwrap_or_else(|| self.owed.settled(self.topic.shard).offset());
             let time = Timestamp::from_millis(end_ms);
             let passing = Passing { format, payload: &payload, time, options: None, offset };
-            self.release(plan, end_ms, send);
-            self.pace(plan, end_ms, &passing, send);
+            self.pace_made(plan, end_ms, &passing, send);
         }
     }
 
-    /// Rate and patch, at `now`.
-    pub(crate) fn pace(&mut self, plan: &Plan, now_ms: u64, passing: &Passing<'_>, send: Send<'_>) {
+    /// Rate and patch for what is made of readings that came before: a window, or the newest of a silence.
+    fn pace_made(&mut self, plan: &Plan, now_ms: u64, passing: &Passing<'_>, send: Send<'_>) {
+        self.topic.closing = Some(passing.offset);
         self.release(plan, now_ms, send);
+        self.topic.closing = None;
+        self.pace(plan, now_ms, passing, send);
+    }
+
+    /// Rate and patch for the reading that came, behind what it sets free.
+    pub(crate) fn pace_reading(&mut self, plan: &Plan, passing: &Passing<'_>, send: Send<'_>) {
+        let now_ms = passing.time.millis();
+        self.release(plan, now_ms, send);
+        self.owed.passed();
+        self.pace(plan, now_ms, passing, send);
+    }
+
+    /// Rate and patch, at `now`; what was due before has to be [released](Self::release).
+    fn pace(&mut self, plan: &Plan, now_ms: u64, passing: &Passing<'_>, send: Send<'_>) {
         let has_waited = self.topic.paced.waiting().is_some();
         let waited = self.topic.paced.waiting().map_or(0, |held| held.payload.len());
         let at_once = self.rate.is_none_or(|rate| rate.goes_at_once(&mut self.topic.paced, now_ms));
@@ -240,8 +256,16 @@ impl Work<'_> {
         }
     }
 
+    /// Sends the reading that waits although its time has not come.
+    pub(crate) fn release_at_once(&mut self, plan: &Plan, send: Send<'_>) {
+        if let Some(held) = self.topic.paced.take() {
+            *self.bytes -= held.payload.len();
+            self.send(plan, &held.passing(), send);
+        }
+    }
+
     /// Sends a reading, as a patch where it can be one.
-    pub(crate) fn send(&mut self, plan: &Plan, passing: &Passing<'_>, send: Send<'_>) {
+    fn send(&mut self, plan: &Plan, passing: &Passing<'_>, send: Send<'_>) {
         self.note_owed();
         let position = self.owed.settled(self.topic.shard);
         if !plan.patch {
@@ -278,7 +302,8 @@ impl Work<'_> {
     pub(crate) fn note_owed(&mut self) {
         let held = self.topic.paced.waiting().map(|held| held.offset);
         let near = self.topic.near.as_ref().map(|(near, _)| near.offset);
-        let oldest = [self.topic.windows.oldest(), held, near].into_iter().flatten().min();
+        let of = [self.topic.windows.oldest(), self.topic.closing, held, near];
+        let oldest = of.into_iter().flatten().min();
         self.owed.change((self.topic.shard, self.place), self.topic.oldest, oldest);
         self.topic.oldest = oldest;
     }
