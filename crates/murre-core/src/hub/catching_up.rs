@@ -9,7 +9,7 @@ use murre_protocol::{
     packet::{BrokerPacket, CaughtUp, Subscribed},
 };
 
-use super::Hub;
+use super::{Hub, views::Begun};
 use crate::{
     engine::{EngineInput, Outputs, Slice, SnapshotCommand},
     ids::{SessionKey, SnapshotId, WorkerId},
@@ -48,7 +48,7 @@ impl Hub {
         let (positions, next) = (Vec::new(), NextStep::Open);
         let filter = subscription.filter.clone();
         let begin = replay.begin();
-        self.begin_view(place, replay.is_history());
+        self.begin_view(place, Begun::CatchingUp { in_history: replay.is_history() });
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         let is_judged = judging.is_some();
         let catch_up = CatchUp { id, replay, count, positions, workers_left, next, judging };
@@ -242,6 +242,7 @@ impl Hub {
 
     /// All shards are through: CAUGHT_UP goes out, behind what waits for acknowledgements.
     fn all_through(&mut self, key: SessionKey, place: u32, out: &mut Outputs) {
+        self.end_view_of_snapshot(place, out);
         if self.has_begun(key, place, out) {
             return;
         }
@@ -260,8 +261,7 @@ impl Hub {
             return;
         };
         let sub = subscription.sub;
-        let CatchUp { id, replay, mut count, mut positions, .. } = *catch_up;
-        count += self.end_view_of_snapshot(place, &mut positions, out);
+        let CatchUp { id, replay, count, mut positions, .. } = *catch_up;
         positions.sort_unstable_by_key(|position| position.shard());
         self.snapshots.remove(&id.serial);
         if replay != Replay::Live {

@@ -187,7 +187,8 @@ impl Hub {
         let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return false };
         let (tail, has_options) = run.tail(at, slot.outbox.codec());
         let fits = slot.outbox.fits(tail.len(), self.limits.outbox_max);
-        if let Some(window) = &mut subscription.ack {
+        // what was made for the subscription alone is not acknowledged
+        if let Some(window) = subscription.ack.as_mut().filter(|_| position != Position::NONE) {
             if subscription.keeping.as_ref().is_some_and(|keeping| keeping.behind) {
                 return false;
             }
@@ -219,6 +220,7 @@ impl Hub {
                     subscription.dropped.add(&String::from_utf8_lossy(run.topic()), 1);
                     slot.owes_notice = true;
                     self.counters.ack_dropped.add(1);
+                    self.lost_messages(place);
                     return false;
                 }
             }

@@ -22,6 +22,7 @@ pub(super) struct Run<'a> {
     entries: &'a [MessageEntry],
     /// The tails in JSON, made when the first JSON client wants them.
     json: Vec<(Vec<u8>, HasOptions)>,
+    gate: Gate,
     written_for: Option<(Codec, u64)>,
     written: Vec<u8>,
 }
@@ -53,7 +54,13 @@ impl<'a> Run<'a> {
     }
 
     fn of(batch: &'a MessageBatch, entries: &'a [MessageEntry], written: Vec<u8>) -> Self {
-        Self { batch, entries, json: Vec::new(), written_for: None, written }
+        let gate = Gate { from: batch.from, serial: batch.gate };
+        Self { batch, entries, json: Vec::new(), gate, written_for: None, written }
+    }
+
+    /// The same, which waits for something else.
+    pub(super) fn behind(self, gate: Gate) -> Self {
+        Self { gate, ..self }
     }
 
     /// Its messages.
@@ -78,7 +85,7 @@ impl<'a> Run<'a> {
 
     /// What its messages wait for before subscriptions with `ack` get them.
     pub(super) fn gate(&self) -> Gate {
-        Gate { from: self.batch.from, serial: self.batch.gate }
+        self.gate
     }
 
     /// A message's tail.

@@ -75,6 +75,7 @@ impl Hub {
         if let Some(place) = slot.session.subscription(wish.sub) {
             return self.change(key, place, &wish, out);
         }
+        wish.check_kept(slot.session.expiry)?;
         self.check_view(&wish)?;
         if slot.session.subscriptions.len() >= self.limits.subscriptions_max {
             return Err(Refusal::limit("limits.subscriptions_max", self.limits.subscriptions_max));

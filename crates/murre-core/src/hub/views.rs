@@ -29,7 +29,7 @@ use crate::{
     engine::Outputs,
     ids::WorkerId,
     now::{Now, Tick},
-    session::{Stage, Viewed},
+    session::{Gate, Stage, Viewed},
 };
 
 /// How often a subscription is told of readings that its view could not use.
@@ -46,6 +46,9 @@ pub(super) struct Views {
     dues: BTreeSet<(Timestamp, u32)>,
     /// What one let through, on its way to its members.
     sending: MessageBatch,
+    /// The newest batch that readings came with, by the worker of their shards: what is made of them waits for its
+    /// commit where it is acknowledged.
+    gates: Vec<u64>,
 }
 
 /// A view at work for some subscriptions.
@@ -71,7 +74,24 @@ impl Views {
             waiting: 0,
             dues: BTreeSet::new(),
             sending: MessageBatch::new(worker),
+            gates: Vec::new(),
         }
+    }
+
+    /// Readings came that wait for a commit where they are acknowledged.
+    fn note_gate(&mut self, gate: Gate) {
+        let from = gate.from.index();
+        if gate.serial > 0 && self.gates.len() <= from {
+            self.gates.resize(from + 1, 0);
+        }
+        if let Some(newest) = self.gates.get_mut(from) {
+            *newest = gate.serial.max(*newest);
+        }
+    }
+
+    /// What messages that are made of a worker's readings wait for.
+    fn gate_of(&self, from: WorkerId) -> Gate {
+        Gate { from, serial: self.gates.get(from.index()).copied().unwrap_or_default() }
     }
 
     /// How many are at work.
@@ -93,6 +113,18 @@ impl Views {
             at_work.due = due;
         }
     }
+}
+
+/// When a view is put to work.
+#[derive(Clone, Copy)]
+pub(super) enum Begun {
+    /// When its subscription is live already.
+    Live,
+    /// With what comes before.
+    CatchingUp {
+        /// Whether that is history.
+        in_history: bool,
+    },
 }
 
 /// What equal subscriptions have in common, as bytes.
@@ -139,13 +171,15 @@ impl Hub {
     }
 
     /// A subscription begins: its view, if it has one, is put to work.
-    pub(super) fn begin_view(&mut self, place: u32, in_history: bool) {
+    pub(super) fn begin_view(&mut self, place: u32, begun: Begun) {
         self.leave_view(place);
         let limits =
             Limits { topics_max: self.limits.view_topics_max, bytes_max: self.limits.view_bytes_max };
         let Self { views, subscriptions, .. } = self;
         let Some(subscription) = subscriptions.get_mut(place as usize) else { return };
         let Some(viewed) = &mut subscription.view else { return };
+        let in_history = matches!(begun, Begun::CatchingUp { in_history: true });
+        let catching_up = matches!(begun, Begun::CatchingUp { .. });
         let is_own = in_history || viewed.options.patch || viewed.options.expect_ms.is_some();
         let key = (!is_own).then(|| key(subscription.filter.as_str(), &viewed.options));
         let known = key.as_ref().and_then(|key| views.shared.get(key)).copied();
@@ -155,7 +189,7 @@ impl Hub {
                 view,
                 members: Vec::new(),
                 key: key.clone(),
-                catching_up: is_own,
+                catching_up: is_own && catching_up,
                 due: None,
                 notice_from: Tick::default(),
             };
@@ -167,7 +201,7 @@ impl Hub {
             shared.members.push(place);
         }
         viewed.at_work = Some(at_work);
-        viewed.of_snapshot = (!is_own).then(|| View::new(viewed.plan.clone(), limits));
+        viewed.of_snapshot = (catching_up && !is_own).then(|| View::new(viewed.plan.clone(), limits));
         self.routes.void();
     }
 
@@ -194,8 +228,12 @@ impl Hub {
     pub(super) fn change_view(&mut self, place: u32, viewed: Box<Viewed>, out: &mut Outputs) {
         self.end_degraded(place, out);
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
-        let in_history =
-            matches!(&subscription.stage, Stage::CatchingUp(catch_up) if catch_up.replay.is_history());
+        let begun = match &subscription.stage {
+            Stage::CatchingUp(catch_up) if catch_up.workers_left > 0 => {
+                Begun::CatchingUp { in_history: catch_up.replay.is_history() }
+            }
+            _ => Begun::Live,
+        };
         let before = subscription.view.as_ref().and_then(|view| view.at_work);
         if let Some(at_work) = before.and_then(|view| self.views.get(view)) {
             let mut waiting = MessageBatch::new(self.worker);
@@ -203,11 +241,12 @@ impl Hub {
             self.send_to(&[place], &waiting, out);
         }
         self.set_view(place, viewed);
-        self.begin_view(place, in_history);
+        self.begin_view(place, begun);
     }
 
     /// Offers a run of messages to the views that want them.
     pub(super) fn deliver_views(&mut self, run: &Run<'_>, out: &mut Outputs) {
+        self.views.note_gate(run.gate());
         let mut wanted = std::mem::take(&mut self.viewing);
         for message in (0..run.entries().len()).filter_map(|at| run.message(at)) {
             for view in &wanted {
@@ -261,7 +300,7 @@ impl Hub {
             // what was made for the subscription comes from no shard
             let is_made = entry.position == Position::NONE;
             let from = if is_made { u64::MAX } else { 1 << (entry.position.shard() & 63) };
-            let mut run = Run::single(sending, entry);
+            let mut run = self.made_by_view(sending, entry);
             let mut sent = 0;
             for place in members {
                 let live = self.subscriptions.get(*place as usize).is_some_and(|s| s.live & from != 0);
@@ -285,6 +324,7 @@ impl Hub {
         out: &mut Outputs,
     ) -> u64 {
         let mut sent = 0;
+        self.views.note_gate(Gate { from: values.from, serial: values.gate });
         let mut sending = MessageBatch::new(self.worker);
         for entry in values.entries() {
             sending.clear();
@@ -308,12 +348,19 @@ impl Hub {
         }
     }
 
+    /// A message that a view made, which waits where it is acknowledged for the readings that it is made of.
+    fn made_by_view<'a>(&self, sending: &'a MessageBatch, entry: &'a MessageEntry) -> Run<'a> {
+        let from = self.placement.worker(entry.position.shard());
+        Run::single(sending, entry).behind(self.views.gate_of(from))
+    }
+
     /// Sends messages of a snapshot or history to its subscription; says how many went.
     fn send_slice(&mut self, place: u32, sending: &MessageBatch, replayed: bool, out: &mut Outputs) -> u64 {
+        let acknowledged = self.subscriptions.get(place as usize).is_some_and(|of| of.ack.is_some());
         let mut sent = 0;
         for entry in sending.entries() {
-            let mut run = Run::single(sending, entry);
-            let is_sent = if replayed {
+            let mut run = self.made_by_view(sending, entry);
+            let is_sent = if replayed && !acknowledged {
                 self.write_to(place, &mut run, 0, out)
             } else {
                 self.deliver_to(place, &mut run, 0, out)
@@ -323,21 +370,16 @@ impl Hub {
         sent
     }
 
-    /// The snapshot or history is through: what its view held back until now is sent, and the positions are those
-    /// up to which nothing is held back. Says how many messages that were.
-    pub(super) fn end_view_of_snapshot(
-        &mut self,
-        place: u32,
-        positions: &mut [Position],
-        out: &mut Outputs,
-    ) -> u64 {
+    /// The snapshot or history is through: what its view held back until now is sent, and the positions of CAUGHT_UP
+    /// are those up to which nothing is held back.
+    pub(super) fn end_view_of_snapshot(&mut self, place: u32, out: &mut Outputs) {
         let (now, mut sending) = (self.now.wall, MessageBatch::new(self.worker));
         let Self { subscriptions, views, .. } = self;
         let viewed = subscriptions.get_mut(place as usize).and_then(|s| s.view.as_mut());
-        let Some(viewed) = viewed else { return 0 };
+        let Some(viewed) = viewed else { return };
         let of_snapshot = viewed.of_snapshot.take();
-        let Some(view) = viewed.at_work else { return 0 };
-        let Some(at_work) = views.get(view) else { return 0 };
+        let Some(view) = viewed.at_work else { return };
+        let Some(at_work) = views.get(view) else { return };
         match of_snapshot {
             Some(of_snapshot) => of_snapshot.send_waiting(&mut capped_into(&mut sending, &at_work.view)),
             None => {
@@ -345,13 +387,16 @@ impl Hub {
                 at_work.view.due(now, &mut into(&mut sending));
             }
         }
-        for position in positions {
-            *position = at_work.view.cap(*position);
-        }
         views.settle(view);
         let sent = self.send_slice(place, &sending, true, out);
         self.counters.delivered.add(sent);
-        sent
+        let Self { subscriptions, views, .. } = self;
+        let subscription = subscriptions.get_mut(place as usize);
+        let Some(Stage::CatchingUp(catch_up)) = subscription.map(|of| &mut of.stage) else { return };
+        catch_up.count += sent;
+        for position in &mut catch_up.positions {
+            *position = views.get(view).map_or(*position, |at_work| at_work.view.cap(*position));
+        }
     }
 
     /// A subscription lost messages: what comes next can be no patch to them.

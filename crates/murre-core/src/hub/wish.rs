@@ -74,6 +74,17 @@ impl<'a> Wish<'a> {
         }
     }
 
+    /// Whether it can be a new subscription of a session that is kept for so many seconds.
+    ///
+    /// # Errors
+    /// What there is only without.
+    pub(super) fn check_kept(&self, expiry: u64) -> Result<(), Refusal> {
+        if self.view.is_some() && self.ack == Some(true) && expiry > 0 {
+            return Err(Refusal::not_supported(KEPT_AND_VIEW));
+        }
+        Ok(())
+    }
+
     /// The view that it asks for.
     pub(super) fn viewed(&self) -> Option<Box<Viewed>> {
         let (options, plan) = self.view.clone()?;
@@ -90,8 +101,8 @@ impl<'a> Wish<'a> {
             let why = format!("SUBSCRIBE.filter: subscription {sub} has another filter; UNSUBSCRIBE first");
             return Err(Refusal::invalid(why));
         }
-        if self.view.is_some() && subscription.ack.is_some() {
-            return Err(Refusal::not_supported(ACK_AND_VIEW));
+        if self.view.is_some() && subscription.keeping.is_some() {
+            return Err(Refusal::not_supported(KEPT_AND_VIEW));
         }
         if self.ack.is_some_and(|ack| ack != subscription.ack.is_some()) {
             return Err(Refusal::invalid("SUBSCRIBE.options.ack: can't change in place; UNSUBSCRIBE first"));
@@ -154,8 +165,8 @@ fn read_options(
     }
 }
 
-const ACK_AND_VIEW: &str =
-    "SUBSCRIBE.options.ack: this broker has no views of acknowledged subscriptions yet";
+const KEPT_AND_VIEW: &str =
+    "SUBSCRIBE.options.ack: this broker has no views in sessions that are kept (session_expiry) yet";
 
 /// The view that a SUBSCRIBE asks for, compiled; refuses what this broker doesn't have.
 fn read_view(
@@ -166,9 +177,6 @@ fn read_view(
     if shared {
         let why = "SUBSCRIBE.filter: this broker has no views of shared subscriptions yet";
         return Err(Refusal::not_supported(why));
-    }
-    if options.ack == Some(true) {
-        return Err(Refusal::not_supported(ACK_AND_VIEW));
     }
     let plan = Plan::compile(view).map_err(|why| Refusal::invalid(format!("SUBSCRIBE.options.{why}")))?;
     Ok(Some(((**view).clone().into_owned(), Arc::new(plan))))

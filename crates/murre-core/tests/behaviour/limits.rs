@@ -125,8 +125,8 @@ fn what_this_broker_does_not_have_is_refused_with_4501() {
     let broker = Broker::new(1, 1);
     let client = broker.connect("a");
     client.send_bytes(
-        // SUBSCRIBE 2 "a" {"ack": true, "max_rate": 1}
-        b"\x94\x05\x02\xa1a\x82\xa3ack\xc3\xa8max_rate\x01",
+        // SUBSCRIBE 2 "$share/g/a" {"max_rate": 1}
+        b"\x94\x05\x02\xaa$share/g/a\x81\xa8max_rate\x01",
     );
     broker.settle();
     assert_eq!(client.answers_to_subscribe(2), [Code::NOT_SUPPORTED], "{:?}", ViewKey::MaxRate);

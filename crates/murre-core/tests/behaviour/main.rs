@@ -27,4 +27,5 @@ mod slow_clients;
 mod snapshots;
 mod takeover;
 mod views;
+mod views_with_acknowledgements;
 mod wills;
