@@ -126,6 +126,25 @@ fn a_table_can_be_read_by_any_program() {
 }
 
 #[test]
+fn history_goes_through_a_view_in_every_form() {
+    let broker = Broker::configured(KEEP);
+    publish(&broker, &["site/a"], 0..100);
+
+    let path = "/history/site/a?where=double(payload)%20%3E=%2090.0&limit=4";
+    assert_eq!(follow(path, |path| broker.get(path)), (90..100).collect::<Vec<_>>());
+    for accept in ["application/x-ndjson", "text/csv"] {
+        let answer = broker.request("GET", path, &[("accept", accept)], "");
+        let text = answer.text();
+        assert!(answer.status == 200 && text.contains("90") && text.contains("93"), "{text}");
+        assert!(!text.contains("94") && text.contains("next"), "{text}");
+    }
+    let deadband = "deadband=%7B%22path%22:%22%22,%22abs%22:30%7D";
+    assert_eq!(numbers(&broker.get(&format!("/history/site/a?{deadband}"))), [0, 30, 60, 90]);
+    broker.get("/history/site/a?where=payload%20%3E").problem(422);
+    broker.request("GET", "/history/site/a?patch=true", &[("accept", "text/csv")], "").problem(422);
+}
+
+#[test]
 fn a_hundred_thousand_messages_reach_a_slow_reader_and_cost_the_broker_nothing_meanwhile() {
     const MESSAGES: usize = 100_000;
     let broker = Broker::configured(KEEP);

@@ -7,6 +7,7 @@
 //! | `form` | which of the three forms `Accept` asks for: [`HistoryForm`] |
 //! | `writer` | messages in that form, one at a time: [`HistoryWriter`] |
 //! | `answer` | the whole: which messages go in, and what leads on to the rest: [`answer::HistoryAnswer`] |
+//! | `view` | what is done with messages before they are written: [`view::HistoryView`] |
 //! | `feed` | from the shards' slices into an answer: [`feed::Feed`] |
 //! | `body` | the answer on its way to the socket: [`body::HistoryBody`] |
 //!
@@ -33,6 +34,7 @@ mod cursor;
 mod feed;
 mod form;
 mod query;
+mod view;
 mod writer;
 
 /// `GET /history/{topic…}`, `GET /history?filter=`.
@@ -49,6 +51,10 @@ pub(super) async fn history(
     };
     let query = HistoryQuery::parse(topic, request.query_string(), against)?;
     let form = HistoryForm::accepted(&accept(&request))?;
+    if form == HistoryForm::Csv && query.view.as_ref().is_some_and(|asked| asked.options.patch) {
+        let why = "patch: a table can't say which payloads are patches; ask for JSON or lines of JSON";
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, why));
+    }
     let reads = Reads::begin(process).ok_or_else(too_many)?;
     Ok(HttpResponse::Ok()
         .content_type(form.content_type())

@@ -1,4 +1,4 @@
-//! A view in the query of `/events`: the options of SUBSCRIBE by their names.
+//! A view in the query of `/events` and `/history`: the options of SUBSCRIBE by their names.
 
 use murre_protocol::{
     Codec,
@@ -24,6 +24,23 @@ pub(crate) struct ViewQuery {
 }
 
 impl ViewQuery {
+    /// Takes an option by its name; false where it is none of a view's.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> bool {
+        let option = match name {
+            "max_rate" => &mut self.max_rate,
+            "where" => &mut self.r#where,
+            "select" => &mut self.select,
+            "deadband" => &mut self.deadband,
+            "window" => &mut self.window,
+            "patch" => &mut self.patch,
+            "expect" => &mut self.expect,
+            "on_error" => &mut self.on_error,
+            _ => return false,
+        };
+        *option = Some(value.to_owned());
+        true
+    }
+
     /// The view that they ask for; none where they ask for none.
     ///
     /// # Errors

@@ -3,7 +3,10 @@
 use murre_core::log::Lost;
 use murre_protocol::{Position, packet::Message};
 
-use super::{Cursor, HistoryForm, HistoryQuery, HistoryWriter};
+use super::{
+    Cursor, HistoryForm, HistoryQuery, HistoryWriter,
+    view::{Bounds, HistoryView},
+};
 
 /// An answer that is being written. [`begin`](Self::begin) comes first; then [`offer`](Self::offer) for what is read, of
 /// each shard in the order of positions, and [`passed`](Self::passed); last [`end`](Self::end). The bytes of each go out
@@ -12,6 +15,7 @@ use super::{Cursor, HistoryForm, HistoryQuery, HistoryWriter};
 pub(crate) struct HistoryAnswer {
     query: HistoryQuery,
     writer: HistoryWriter,
+    view: Option<HistoryView>,
     /// How far this answer goes.
     cursor: Cursor,
     /// Whether a message was left for the next one.
@@ -30,10 +34,12 @@ pub(crate) enum Offered {
 }
 
 impl HistoryAnswer {
-    /// An answer without messages yet, from a log whose positions are of the run `epoch`.
-    pub(crate) fn new(query: HistoryQuery, form: HistoryForm, epoch: &str) -> Self {
+    /// An answer without messages yet, from a log whose positions are of the run `epoch`. Its view, if it has one, does
+    /// no more than `bounds` let it.
+    pub(crate) fn new(query: HistoryQuery, form: HistoryForm, epoch: &str, bounds: Bounds) -> Self {
         let cursor = query.after.clone().unwrap_or_else(|| Cursor::new(epoch));
-        Self { query, writer: HistoryWriter::new(form), cursor, is_full: false, lost: None }
+        let view = query.view.as_ref().map(|asked| HistoryView::new(asked, cursor.clone(), bounds));
+        Self { query, writer: HistoryWriter::new(form), view, cursor, is_full: false, lost: None }
     }
 
     /// Appends what stands before all messages.
@@ -41,18 +47,31 @@ impl HistoryAnswer {
         self.writer.begin(out);
     }
 
-    /// Appends a message that matches the filter, if it was asked for and there is room.
+    /// Appends a message that matches the filter, if it was asked for and there is room; or what the view makes of it.
+    /// What it sets free at once stays together, past the limit too.
     pub(crate) fn offer(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> Offered {
         let is_wanted = self.query.wants(message.time, message.position);
-        self.is_full |= is_wanted && self.writer.messages() >= self.query.limit;
+        self.is_full |= is_wanted && !self.has_room(message.position);
         if self.is_full {
             return Offered::Full;
         }
-        if is_wanted {
-            self.writer.message(message, out);
+        let Self { writer, view, .. } = self;
+        match view {
+            _ if !is_wanted => {}
+            Some(view) => view.offer(message, &mut |message| writer.message(message, out)),
+            None => writer.message(message, out),
         }
         self.cursor.raise(message.position);
         Offered::Taken
+    }
+
+    /// Whether the answer may have another message; for a view, read one that no answer has read before.
+    fn has_room(&self, position: Position) -> bool {
+        let has_room = self.writer.messages() < self.query.limit;
+        match &self.view {
+            Some(view) => !view.is_new(position) || has_room && !view.has_read_all(),
+            None => has_room,
+        }
     }
 
     /// Takes note that a shard was read up to a position, and all that it has up to there was offered: the next answer
@@ -69,8 +88,19 @@ impl HistoryAnswer {
     }
 
     /// Appends what stands behind all messages.
-    pub(crate) fn end(self, out: &mut Vec<u8>) {
-        self.writer.end(self.lost, self.is_full.then_some(&self.cursor), out);
+    pub(crate) fn end(mut self, out: &mut Vec<u8>) {
+        let Self { writer, view, cursor, is_full, .. } = &mut self;
+        let mut notices = Vec::new();
+        if let Some(view) = view {
+            let send = &mut |message: &Message<'_>| writer.message(message, out);
+            if *is_full {
+                view.cut(cursor, send)
+            } else {
+                view.end(send)
+            }
+            notices = view.troubles();
+        }
+        self.writer.end(self.lost, &notices, self.is_full.then_some(&self.cursor), out);
     }
 }
 
@@ -86,6 +116,8 @@ mod tests {
 
     const EPOCH: &str = "9f0c2a7d5b1e4c33";
     const SHARDS: u8 = 4;
+    const BOUNDS: Bounds =
+        Bounds { limits: murre_view::Limits { topics_max: 100, bytes_max: 10_000 }, read_max: 1_000 };
 
     /// A message of each shard in turn, one a second.
     fn log(messages: usize) -> Vec<Message<'static>> {
@@ -104,7 +136,7 @@ mod tests {
     fn answer(log: &[Message<'_>], query: &str) -> Value {
         let against = Against { now: Timestamp::from_millis(0), epoch: EPOCH, last_max: 1_000 };
         let query = HistoryQuery::parse("", query, against).unwrap();
-        let mut answer = HistoryAnswer::new(query.clone(), HistoryForm::Json, EPOCH);
+        let mut answer = HistoryAnswer::new(query.clone(), HistoryForm::Json, EPOCH, BOUNDS);
         let mut out = Vec::new();
         answer.begin(&mut out);
         'shards: for shard in 0..SHARDS {
@@ -162,7 +194,7 @@ mod tests {
         let log = log(12);
         let against = Against { now: Timestamp::from_millis(0), epoch: EPOCH, last_max: 1_000 };
         let query = HistoryQuery::parse("", "limit=1", against).unwrap();
-        let mut answer = HistoryAnswer::new(query, HistoryForm::Json, EPOCH);
+        let mut answer = HistoryAnswer::new(query, HistoryForm::Json, EPOCH, BOUNDS);
         let mut out = Vec::new();
         answer.begin(&mut out);
 

@@ -11,11 +11,13 @@ use actix_web::{
     body::{BodySize, MessageBody},
     web::Bytes,
 };
+use murre_view::Limits;
 
 use super::{
     HistoryForm, HistoryQuery,
     answer::HistoryAnswer,
     feed::{Feed, Wanted},
+    view::Bounds,
 };
 use crate::{
     process::Process,
@@ -26,6 +28,8 @@ use crate::{
 const SLICES_BYTES: usize = 256 * 1024;
 /// Of one shard at least and at most.
 const SLICE_BYTES: (usize, usize) = (8 * 1024, 64 * 1024);
+/// Messages that a view reads for one answer, so that one that lets nothing through ends.
+const VIEW_READ_MAX: u64 = 1_000_000;
 /// Bytes that the body gives at once.
 const CHUNK_BYTES: usize = 32 * 1024;
 /// Slices without a message for the answer that are looked at before others have their turn.
@@ -53,7 +57,10 @@ impl HistoryBody {
             let (filter, from, until) = (query.filter.clone(), query.read_from(shard), query.until);
             reads.open(shard, What { filter, from, until }, slice_bytes);
         }
-        let feed = Feed::new(HistoryAnswer::new(query, form, process.epoch()), shards);
+        let limits = &process.config.limits;
+        let limits = Limits { topics_max: limits.view_topics_max, bytes_max: limits.view_bytes_max };
+        let bounds = Bounds { limits, read_max: VIEW_READ_MAX };
+        let feed = Feed::new(HistoryAnswer::new(query, form, process.epoch(), bounds), shards);
         Self { reads, feed, slice_bytes }
     }
 

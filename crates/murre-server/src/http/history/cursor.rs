@@ -1,16 +1,20 @@
 //! Where an answer ended, as an opaque text: what `after` takes.
 //!
 //! Before base64 it is: the version (1), the epoch's length and the epoch, shard and offset for each shard that
-//! something was given of, in the order of shards, and a checksum of all that. Lengths and offsets are LEB128.
+//! something was given of, in the order of shards, and a checksum of all that. Lengths and offsets are LEB128. In version
+//! 2, behind a view whose windows were open, the time up to which was read follows the epoch, and each offset is followed
+//! by how far before it the windows begin.
 
 use std::fmt;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use murre_protocol::Position;
+use murre_protocol::{Position, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The only version that there is.
-const VERSION: u8 = 1;
+/// Nothing is held.
+const PLAIN: u8 = 1;
+/// Open windows hold something.
+const HOLDING: u8 = 2;
 /// Bytes of the checksum.
 const CHECKSUM: usize = 4;
 
@@ -20,6 +24,17 @@ pub(crate) struct Cursor {
     epoch: String,
     /// One for each shard at most, in the order of shards.
     positions: Vec<Position>,
+    /// What a view's open windows hold.
+    held: Option<Held>,
+}
+
+/// What open windows hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Held {
+    /// Up to when the answer had read.
+    until: Timestamp,
+    /// For each of the positions, up to where nothing before it is held.
+    from: Vec<Position>,
 }
 
 /// Why a cursor can't be used.
@@ -29,7 +44,9 @@ pub(crate) enum CursorError {
     #[error("this is no cursor, or a damaged one; hand back what came as next, whole and unchanged")]
     Damaged,
     /// Made by a later broker.
-    #[error("this cursor is of version {0}, and this broker knows version 1; begin again without after")]
+    #[error(
+        "this cursor is of version {0}, and this broker knows versions 1 and 2; begin again without after"
+    )]
     Version(
         /// The version.
         u8,
@@ -45,7 +62,29 @@ pub(crate) enum CursorError {
 impl Cursor {
     /// Before the first message of all shards.
     pub(crate) fn new(epoch: &str) -> Self {
-        Self { epoch: epoch.to_owned(), positions: Vec::new() }
+        Self { epoch: epoch.to_owned(), positions: Vec::new(), held: None }
+    }
+
+    /// Takes note of what a view's open windows hold of what was read until then: `cap` gives the greatest position up
+    /// to which they hold nothing. That holds until the cursor is [raised](Self::raise) again.
+    pub(crate) fn hold(&mut self, until: Timestamp, cap: impl Fn(Position) -> Position) {
+        let from = self.positions.iter().map(|position| cap(*position)).collect();
+        self.held = (from != self.positions).then_some(Held { until, from });
+    }
+
+    /// The position up to which open windows hold nothing of a shard; [`Position::NONE`] where that is its beginning.
+    pub(crate) fn held_from(&self, shard: u8) -> Position {
+        let found = self.positions.binary_search_by_key(&shard, |position| position.shard());
+        let held = self.held.as_ref().and_then(|held| held.from.get(found.ok()?)).copied();
+        held.map_or_else(
+            || self.of_shard(shard),
+            |from| if from.offset() == 0 { Position::NONE } else { from },
+        )
+    }
+
+    /// Up to when the answer had read that ended with open windows; the beginning of time for others.
+    pub(crate) fn read_until(&self) -> Timestamp {
+        self.held.as_ref().map_or(Timestamp::default(), |held| held.until)
     }
 
     /// Takes note that everything of this position's shard was given, up to it. One that is behind changes nothing.
@@ -53,6 +92,7 @@ impl Cursor {
         if to.offset() == 0 {
             return;
         }
+        self.held = None;
         match self.positions.binary_search_by_key(&to.shard(), |position| position.shard()) {
             Ok(at) => {
                 if let Some(position) = self.positions.get_mut(at) {
@@ -80,8 +120,8 @@ impl Cursor {
             return Err(CursorError::Damaged);
         }
         match content.split_first() {
-            Some((&VERSION, rest)) => {
-                let cursor = read(rest).ok_or(CursorError::Damaged)?;
+            Some((version @ (&PLAIN | &HOLDING), rest)) => {
+                let cursor = read(rest, *version == HOLDING).ok_or(CursorError::Damaged)?;
                 if cursor.epoch == epoch { Ok(cursor) } else { Err(CursorError::Epoch) }
             }
             Some((&version, _)) => Err(CursorError::Version(version)),
@@ -92,12 +132,18 @@ impl Cursor {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = vec![VERSION];
+        let mut bytes = vec![if self.held.is_some() { HOLDING } else { PLAIN }];
         write_uint(self.epoch.len() as u64, &mut bytes);
         bytes.extend_from_slice(self.epoch.as_bytes());
-        for position in &self.positions {
+        if let Some(held) = &self.held {
+            write_uint(held.until.millis(), &mut bytes);
+        }
+        for (at, position) in self.positions.iter().enumerate() {
             bytes.push(position.shard());
             write_uint(position.offset(), &mut bytes);
+            if let Some(from) = self.held.as_ref().and_then(|held| held.from.get(at)) {
+                write_uint(position.offset() - from.offset(), &mut bytes);
+            }
         }
         let checksum = checksum_of(&bytes);
         bytes.extend_from_slice(&checksum);
@@ -106,10 +152,14 @@ impl fmt::Display for Cursor {
 }
 
 /// Epoch and positions; none where they are not as they were written.
-fn read(mut rest: &[u8]) -> Option<Cursor> {
+fn read(mut rest: &[u8], is_holding: bool) -> Option<Cursor> {
     let length = usize::try_from(read_uint(&mut rest)?).ok()?;
     let (epoch, mut rest) = rest.split_at_checked(length)?;
     let mut cursor = Cursor::new(std::str::from_utf8(epoch).ok()?);
+    if is_holding {
+        let until = Timestamp::from_millis(read_uint(&mut rest)?);
+        cursor.held = Some(Held { until, from: Vec::new() });
+    }
     while let Some((&shard, behind)) = rest.split_first() {
         rest = behind;
         let offset = read_uint(&mut rest)?;
@@ -119,6 +169,10 @@ fn read(mut rest: &[u8]) -> Option<Cursor> {
             return None;
         }
         cursor.positions.push(position);
+        if let Some(held) = &mut cursor.held {
+            let from = offset.checked_sub(read_uint(&mut rest)?)?;
+            held.from.push(Position::new(from, shard));
+        }
     }
     Some(cursor)
 }
@@ -171,6 +225,23 @@ mod tests {
     }
 
     #[test]
+    fn behind_open_windows_a_cursor_stands_where_they_begin_too() {
+        let mut cursor =
+            cursor(&[(9, 2), (5, 3), (4, 7)].map(|(offset, shard)| Position::new(offset, shard)));
+        let from = [(2, 6), (3, 5), (7, 0)];
+        let cap = |position: Position| {
+            let (shard, offset) = *from.iter().find(|(shard, _)| *shard == position.shard()).unwrap();
+            Position::new(offset, shard)
+        };
+        cursor.hold(Timestamp::from_millis(7_000), cap);
+        let read = Cursor::parse(&cursor.to_string(), EPOCH).unwrap();
+        assert_eq!(read.of_shard(2), Position::new(9, 2));
+        let held = [2, 3, 7, 8].map(|shard| read.held_from(shard));
+        assert_eq!(held, [Position::new(6, 2), Position::new(5, 3), Position::NONE, Position::NONE]);
+        assert_eq!(read.read_until().millis(), 7_000);
+    }
+
+    #[test]
     fn of_sixteen_shards_it_is_short_enough_for_any_address() {
         let positions: Vec<_> = (0..16).map(|shard| Position::new(10_000_000_000, shard)).collect();
         assert!(cursor(&positions).to_string().len() < 200);
@@ -187,17 +258,25 @@ mod tests {
 
     #[test]
     fn a_cursor_of_a_later_broker_is_named_as_such() {
-        let mut later = vec![2, 0];
+        let mut later = vec![3, 0];
         let checksum = checksum_of(&later);
         later.extend_from_slice(&checksum);
         let text = BASE64_URL_SAFE_NO_PAD.encode(later);
-        assert_eq!(Cursor::parse(&text, EPOCH), Err(CursorError::Version(2)));
+        assert_eq!(Cursor::parse(&text, EPOCH), Err(CursorError::Version(3)));
     }
 
     prop_compose! {
-        fn any_cursor()(positions in prop::collection::vec((1..1_u64 << 45, any::<u8>()), 0..40)) -> Cursor {
+        fn any_cursor()(
+            positions in prop::collection::vec((1..1_u64 << 45, any::<u8>()), 0..40),
+            held in prop::option::of((0..1_u64 << 53, 0..1_u64 << 45)),
+        ) -> Cursor {
             let positions: Vec<_> = positions.into_iter().map(|(o, s)| Position::new(o, s)).collect();
-            cursor(&positions)
+            let mut cursor = cursor(&positions);
+            if let Some((until, from)) = held {
+                let cap = |position: Position| position.min(Position::new(from, position.shard()));
+                cursor.hold(Timestamp::from_millis(until), cap);
+            }
+            cursor
         }
     }
 

@@ -3,10 +3,14 @@
 use actix_web::http::StatusCode;
 use murre_core::log::ReadFrom;
 use murre_protocol::{Position, Timestamp, TopicFilter, topic::TopicError};
+use murre_view::Plan;
 use percent_encoding::percent_decode_str;
 
-use super::{Cursor, CursorError};
-use crate::{http::problem::Problem, moment};
+use super::{Cursor, CursorError, view::Asked};
+use crate::{
+    http::{problem::Problem, view::ViewQuery},
+    moment,
+};
 
 /// Messages of one answer, where the request names no limit.
 pub(crate) const LIMIT_DEFAULT: usize = 1_000;
@@ -14,7 +18,8 @@ pub(crate) const LIMIT_DEFAULT: usize = 1_000;
 pub(crate) const LIMIT_MAX: usize = 100_000;
 
 /// What there is to ask by.
-const PARAMETERS: &str = "filter, last, since, until, after and limit";
+const PARAMETERS: &str = "filter, last, since, until, after and limit, and of a view where, select, deadband, window, \
+                          max_rate, patch and on_error";
 
 /// A request for history. Each bound that is given holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +36,8 @@ pub(crate) struct HistoryQuery {
     pub(crate) after: Option<Cursor>,
     /// Messages of the answer at most; 1 to [`LIMIT_MAX`].
     pub(crate) limit: usize,
+    /// What is done with messages before they are written.
+    pub(crate) view: Option<Asked>,
 }
 
 /// What a query is read against.
@@ -93,6 +100,12 @@ pub(crate) enum QueryError {
         /// What is wrong, and what was expected.
         why: String,
     },
+    /// A view that there can't be.
+    #[error("{0}")]
+    View(
+        /// The option, and what is wrong with it.
+        String,
+    ),
     /// A cursor that can't be used.
     #[error("after: {0}")]
     Cursor(
@@ -130,10 +143,16 @@ impl HistoryQuery {
             until: None,
             after: None,
             limit: LIMIT_DEFAULT,
+            view: None,
         };
+        let mut view = ViewQuery::default();
         for (name, value) in parameters.iter().filter(|(name, _)| name != "filter") {
-            found.set(name, &decoded(value, "the query")?, against)?;
+            let value = decoded(value, "the query")?;
+            if !view.set(name, &value) {
+                found.set(name, &value, against)?;
+            }
         }
+        found.view = asked(&view, found.until.unwrap_or(against.now).min(against.now))?;
         match (found.since, found.until) {
             (Some(since), Some(until)) if since >= until => Err(QueryError::Value {
                 parameter: "until",
@@ -165,7 +184,7 @@ impl HistoryQuery {
     /// Where the reading of a shard begins: at or before the first message that is wanted. Of what comes from there
     /// [`HistoryQuery::wants`] says what is.
     pub(crate) fn read_from(&self, shard: u8) -> ReadFrom {
-        let after = self.after.as_ref().map(|cursor| cursor.of_shard(shard));
+        let after = self.after.as_ref().map(|cursor| self.behind(cursor, shard));
         match (self.last, after, self.since) {
             (Some(last), ..) => ReadFrom::LastN(last),
             (None, Some(after), _) if after != Position::NONE => ReadFrom::After(after),
@@ -174,13 +193,29 @@ impl HistoryQuery {
         }
     }
 
+    /// Up to where a shard is read no more: a view needs what its windows held where the answer before ended.
+    fn behind(&self, cursor: &Cursor, shard: u8) -> Position {
+        if self.view.is_some() { cursor.held_from(shard) } else { cursor.of_shard(shard) }
+    }
+
     /// Whether a message that matches the filter is within the bounds of time and cursor.
     pub(crate) fn wants(&self, time: Timestamp, position: Position) -> bool {
-        let is_behind = |cursor: &Cursor| position > cursor.of_shard(position.shard());
+        let is_behind = |cursor: &Cursor| position > self.behind(cursor, position.shard());
         self.since.is_none_or(|since| time >= since)
             && self.until.is_none_or(|until| time < until)
             && self.after.as_ref().is_none_or(is_behind)
     }
+}
+
+/// The view that a query asks for.
+fn asked(query: &ViewQuery, ends_at: Timestamp) -> Result<Option<Asked>, QueryError> {
+    let Some(options) = query.view().map_err(QueryError::View)? else { return Ok(None) };
+    if options.expect_ms.is_some() {
+        let why = "expect: the past has no silence to tell of; ask /events for that";
+        return Err(QueryError::View(why.to_owned()));
+    }
+    let plan = Plan::compile(&options).map_err(|why| QueryError::View(why.to_string()))?;
+    Ok(Some(Asked { options, plan: plan.into(), ends_at }))
 }
 
 /// Names, and values that are still encoded; each name once.
@@ -336,11 +371,34 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused_and_not_passed_over() {
-        assert!(refused("a", "limt=5").1.contains("there are filter, last, since, until, after and limit"));
+        assert!(refused("a", "limt=5").1.contains("there are filter, last, since, until, after and limit,"));
         assert!(refused("a", "limit=5&limit=6").1.starts_with("limit is there twice"));
         assert!(refused("a", "filter=b").1.starts_with("there is a topic in the path and a filter"));
         assert_eq!(refused("a", "limit=%FF").0, 400);
         assert_eq!(refused("%FF", "").0, 400);
+    }
+
+    #[test]
+    fn a_view_is_asked_for_as_events_are_and_windows_end_with_what_was_asked_for() {
+        let asked = query("a", "where=payload.c%20%3E%205&select=c,d&until=5m").view.unwrap();
+        assert_eq!(asked.options.condition.as_deref(), Some("payload.c > 5"));
+        assert_eq!(asked.options.select, ["c", "d"]);
+        assert_eq!(asked.ends_at.millis(), AGAINST.now.millis() - 300_000);
+        assert_eq!(query("a", "max_rate=2").view.unwrap().ends_at, AGAINST.now);
+        assert_eq!(query("a", "limit=5").view, None);
+    }
+
+    #[test]
+    fn a_view_that_there_cannot_be_is_named_with_its_option() {
+        for (text, why) in [
+            ("where=payload.c%20%3E", "where: line 1, column 12: "),
+            ("window=%7B%7D", "window.seconds: is missing"),
+            ("select=a..b", "select: "),
+            ("expect=5", "expect: the past has no silence to tell of"),
+        ] {
+            let (status, words) = refused("a", text);
+            assert!(status == 422 && words.starts_with(why), "{words}");
+        }
     }
 
     #[test]

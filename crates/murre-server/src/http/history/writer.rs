@@ -24,6 +24,8 @@ const COLUMNS: [&str; 5] = ["topic", "time", "position", "format", "payload"];
 const NEXT: &str = "next";
 /// The format of the row that says why messages are missing.
 const LOST: &str = "lost";
+/// The format of a row that says what a view could not do.
+const NOTICE: &str = "notice";
 
 /// Writes an answer: [`begin`](Self::begin), each [`message`](Self::message), [`end`](Self::end). Each appends bytes.
 #[derive(Debug)]
@@ -70,28 +72,46 @@ impl HistoryWriter {
         self.messages += 1;
     }
 
-    /// What stands behind all messages: why some are missing, where some are, and what leads on to more, where there
-    /// are.
-    pub(crate) fn end(self, lost: Option<Lost>, next: Option<&Cursor>, out: &mut Vec<u8>) {
+    /// What stands behind all messages: why some are missing, where some are, what a view could not do, and what leads
+    /// on to more, where there are.
+    pub(crate) fn end(
+        self,
+        lost: Option<Lost>,
+        notices: &[String],
+        next: Option<&Cursor>,
+        out: &mut Vec<u8>,
+    ) {
         // neither a cursor's text nor a word of the protocol needs escapes
         let (lost, next) = (lost.map(Lost::word), next.map(Cursor::to_string));
+        let in_json = |notice: &String| serde_json::Value::from(notice.as_str()).to_string();
         match self.form {
             HistoryForm::Json => {
                 let next = next.map_or("null".to_owned(), |next| format!("\"{next}\""));
                 let lost = lost.map_or(String::new(), |lost| format!(",\"lost\":\"{lost}\""));
-                out.extend_from_slice(format!("],\"next\":{next}{lost}}}\n").as_bytes());
+                let notices: Vec<String> = notices.iter().map(in_json).collect();
+                let notices = match &*notices {
+                    [] => String::new(),
+                    notices => format!(",\"notices\":[{}]", notices.join(",")),
+                };
+                out.extend_from_slice(format!("],\"next\":{next}{lost}{notices}}}\n").as_bytes());
             }
             HistoryForm::Ndjson => {
                 if let Some(lost) = lost {
                     out.extend_from_slice(format!("{{\"type\":\"lost\",\"lost\":\"{lost}\"}}\n").as_bytes());
+                }
+                for notice in notices.iter().map(in_json) {
+                    let line = format!("{{\"type\":\"notice\",\"reason\":{notice}}}\n");
+                    out.extend_from_slice(line.as_bytes());
                 }
                 if let Some(next) = next {
                     out.extend_from_slice(format!("{{\"type\":\"next\",\"after\":\"{next}\"}}\n").as_bytes());
                 }
             }
             HistoryForm::Csv => {
-                let said = [(LOST, lost.map(str::to_owned)), (NEXT, next)];
-                for (format, text) in said.into_iter().filter_map(|(format, text)| Some((format, text?))) {
+                let lost = lost.map(|lost| (LOST, lost.to_owned()));
+                let notices = notices.iter().map(|notice| (NOTICE, notice.clone()));
+                let next = next.map(|next| (NEXT, next));
+                for (format, text) in lost.into_iter().chain(notices).chain(next) {
                     row([b"", b"", b"", format.as_bytes(), text.as_bytes()], out);
                 }
             }
@@ -168,7 +188,7 @@ mod tests {
         writer.begin(&mut out);
         messages.iter().for_each(|message| writer.message(message, &mut out));
         assert_eq!(writer.messages(), messages.len());
-        writer.end(None, next, &mut out);
+        writer.end(None, &[], next, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -226,19 +246,29 @@ mod tests {
     }
 
     #[test]
-    fn every_form_says_why_messages_are_missing() {
+    fn every_form_says_why_messages_are_missing_and_what_a_view_could_not_do() {
         let end = |form| {
             let (mut writer, mut out) = (HistoryWriter::new(form), Vec::new());
             writer.begin(&mut out);
-            writer.end(Some(Lost::Kept), Some(&cursor()), &mut out);
+            writer.end(Some(Lost::Kept), &["left \"out\"".to_owned()], Some(&cursor()), &mut out);
             String::from_utf8(out).unwrap()
         };
         let json: Value = serde_json::from_str(&end(HistoryForm::Json)).unwrap();
         assert_eq!((&json["lost"], &json["next"]), (&"kept".into(), &cursor().to_string().into()));
+        assert_eq!(json["notices"], serde_json::json!(["left \"out\""]));
         let lines = end(HistoryForm::Ndjson);
-        assert!(lines.starts_with("{\"type\":\"lost\",\"lost\":\"kept\"}\n{\"type\":\"next\""), "{lines}");
-        let rows = rows(&end(HistoryForm::Csv));
-        assert_eq!((&rows[0][3..], &*rows[1][3]), (&["lost".to_owned(), "kept".to_owned()][..], "next"));
+        let types: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(
+            types[..2],
+            [
+                serde_json::json!({ "type": "lost", "lost": "kept" }),
+                serde_json::json!({ "type": "notice", "reason": "left \"out\"" }),
+            ]
+        );
+        assert_eq!(types[2]["type"], "next");
+        let said: Vec<_> = rows(&end(HistoryForm::Csv)).into_iter().map(|row| row[3..].join("=")).collect();
+        assert_eq!(said[..2], ["lost=kept", "notice=left \"out\""]);
+        assert!(said[2].starts_with("next="));
     }
 
     #[test]

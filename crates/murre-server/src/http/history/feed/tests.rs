@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::http::history::{Against, HistoryForm, HistoryQuery};
+use crate::http::history::{Against, HistoryForm, HistoryQuery, view::Bounds};
 
 const EPOCH: &str = "9f0c2a7d5b1e4c33";
 const SHARDS: u8 = 4;
@@ -25,13 +25,16 @@ struct World {
     log: MemoryLog,
     appended: u64,
     slice_bytes: usize,
+    bounds: Bounds,
 }
 
 impl World {
     fn new(last: Option<u64>, slice_bytes: usize) -> Self {
         let filter = TopicFilter::parse("#").unwrap().into_owned();
         let rules = KeepRules::new(vec![KeepRule { filter, last, age: None, bytes: None, durable: false }]);
-        Self { log: MemoryLog::new(SHARDS, Arc::new(rules), 1 << 30), appended: 0, slice_bytes }
+        let bounds =
+            Bounds { limits: murre_view::Limits { topics_max: 100, bytes_max: 10_000 }, read_max: 1_000 };
+        Self { log: MemoryLog::new(SHARDS, Arc::new(rules), 1 << 30), appended: 0, slice_bytes, bounds }
     }
 
     /// Appends a message a second: its number as its payload, a topic for each shard.
@@ -85,9 +88,11 @@ impl World {
 
     /// An answer, and how often the log was asked.
     fn answer(&mut self, query: &str) -> (Value, usize) {
-        let against = Against { now: Timestamp::from_millis(0), epoch: EPOCH, last_max: 1_000 };
+        let against =
+            Against { now: Timestamp::from_millis(BEGIN_MS + 2_000_000), epoch: EPOCH, last_max: 1_000 };
         let query = HistoryQuery::parse("", query, against).unwrap();
-        let mut feed = Feed::new(HistoryAnswer::new(query.clone(), HistoryForm::Json, EPOCH), 0..SHARDS);
+        let mut feed =
+            Feed::new(HistoryAnswer::new(query.clone(), HistoryForm::Json, EPOCH, self.bounds), 0..SHARDS);
         let id = |shard| ReadId { worker: WorkerId(0), serial: 1, shard };
         for shard in 0..SHARDS {
             let (filter, from) = (query.filter.clone(), query.read_from(shard));
@@ -170,5 +175,112 @@ proptest! {
             }
         });
         prop_assert_eq!(found, (0..world.appended).collect::<Vec<_>>());
+    }
+}
+
+/// The windows of an answer and of all that it leads on to, as they are in JSON. Nothing orders those that end together.
+fn windows(world: &mut World, query: &str) -> (Vec<String>, usize) {
+    let (mut found, mut pages, mut next) = (Vec::new(), 0, String::new());
+    loop {
+        let (page, _) = world.answer(&format!("{query}{next}"));
+        pages += 1;
+        let messages = page["messages"].as_array().unwrap();
+        found.extend(messages.iter().map(|of| format!("{} {}", of["topic"], of["payload"])));
+        let Some(cursor) = page["next"].as_str() else {
+            found.sort_unstable();
+            return (found, pages);
+        };
+        next = format!("&after={cursor}");
+    }
+}
+
+/// `window` as a query has it: of a payload that is a number.
+fn window(seconds: u64, step: u64) -> String {
+    let window = format!(r#"{{"seconds":{seconds},"step":{step},"of":[""],"give":["count","max"]}}"#);
+    let encoded = window.replace('{', "%7B").replace('}', "%7D").replace('"', "%22");
+    format!("window={}&until={}", encoded, BEGIN_MS + 1_000_000)
+}
+
+#[test]
+fn the_limit_counts_what_the_view_lets_through() {
+    let mut world = World::new(None, 200);
+    world.append(40);
+    let (page, _) = world.answer("where=payload%20%25%2010%20==%200&limit=3");
+    assert_eq!(numbers(&page), [0, 10, 20]);
+    assert_eq!(world.all("where=payload%20%25%2010%20==%200&limit=3", |_| ()), [0, 10, 20, 30]);
+}
+
+#[test]
+fn a_condition_that_nothing_meets_gives_an_answer_that_leads_nowhere() {
+    let mut world = World::new(None, 50);
+    world.append(40);
+    let (page, _) = world.answer("where=payload%20%3C%200&limit=1");
+    assert_eq!((numbers(&page).len(), &page["next"]), (0, &Value::Null));
+}
+
+#[test]
+fn an_answer_ends_when_its_view_has_read_as_much_as_it_may() {
+    let mut world = World::new(None, 50);
+    world.bounds.read_max = 15;
+    world.append(40);
+    let (page, _) = world.answer("where=payload%20==%2035&limit=2");
+    assert!(numbers(&page).is_empty() && page["next"].is_string());
+    let mut answers = 0;
+    let found = world.all("where=payload%20==%2035&limit=2", |_| answers += 1);
+    assert_eq!((found, answers), (vec![35], 2));
+}
+
+#[test]
+fn under_a_rate_an_answer_ends_with_the_newest_value_of_each_topic() {
+    let mut world = World::new(None, 200);
+    world.append(40);
+    let (page, _) = world.answer("max_rate=0.05");
+    let newest = |shard: u8| {
+        let messages = page["messages"].as_array().unwrap();
+        let of_topic = messages.iter().filter(|of| of["topic"] == format!("t/{shard}"));
+        of_topic.map(|of| of["payload"].as_u64().unwrap()).next_back()
+    };
+    let (all, _) = world.answer("limit=1000");
+    for shard in 0..SHARDS {
+        let mut of_topic =
+            all["messages"].as_array().unwrap().iter().filter(|of| of["topic"] == format!("t/{shard}"));
+        assert_eq!(newest(shard), of_topic.next_back().and_then(|of| of["payload"].as_u64()));
+    }
+    assert!(numbers(&page).len() < 20, "{page}");
+}
+
+#[test]
+fn what_a_view_cannot_use_is_told_at_the_end() {
+    let mut world = World::new(None, 200);
+    world.append(5);
+    let (page, _) = world.answer("select=a.b");
+    let told = "the view left out 5 messages that it can't use; the first on t/0: the payload has nothing at the path";
+    assert_eq!((&page["notices"], numbers(&page).len()), (&serde_json::json!([told]), 0));
+    assert_eq!(world.answer("limit=5").0.get("notices"), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn windows_are_the_same_in_one_answer_and_in_many(
+        messages in 0..200_u64, limit in 1..8_usize, slice_bytes in 50..400_usize, (seconds, steps) in (1..20_u64, 1..4_u64),
+    ) {
+        let mut world = World::new(None, slice_bytes);
+        world.append(messages);
+        let view = window(seconds * steps, seconds);
+        let (whole, pages) = windows(&mut world, &format!("{view}&limit=100000"));
+        prop_assert_eq!(pages, 1);
+        let (parts, pages) = windows(&mut world, &format!("{view}&limit={limit}"));
+        prop_assert!(pages <= whole.len().div_ceil(limit) + 1, "{} pages", pages);
+        prop_assert_eq!(parts, whole);
+    }
+
+    #[test]
+    fn a_condition_gives_the_same_in_one_answer_and_in_many(messages in 0..100_u64, limit in 1..8_usize, least in 0..100_u64) {
+        let mut world = World::new(None, 200);
+        world.append(messages);
+        let found = world.all(&format!("where=payload%20%3E=%20{least}&limit={limit}"), |_| ());
+        prop_assert_eq!(found, (least..messages).collect::<Vec<_>>());
     }
 }
