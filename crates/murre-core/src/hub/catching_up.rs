@@ -48,7 +48,9 @@ impl Hub {
         let (positions, next) = (Vec::new(), NextStep::Open);
         let filter = subscription.filter.clone();
         let begin = replay.begin();
-        self.begin_view(place, Begun::CatchingUp { in_history: replay.is_history() });
+        if !self.view_goes_on(place) {
+            self.begin_view(place, Begun::CatchingUp { in_history: replay.is_history() });
+        }
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         let is_judged = judging.is_some();
         let catch_up = CatchUp { id, replay, count, positions, workers_left, next, judging };
@@ -242,10 +244,11 @@ impl Hub {
 
     /// All shards are through: CAUGHT_UP goes out, behind what waits for acknowledgements.
     fn all_through(&mut self, key: SessionKey, place: u32, out: &mut Outputs) {
-        self.end_view_of_snapshot(place, out);
         if self.has_begun(key, place, out) {
             return;
         }
+        self.end_view_of_snapshot(place, out);
+        self.settle_view(place);
         let window =
             self.subscriptions.get_mut(place as usize).and_then(|subscription| subscription.ack.as_mut());
         if !window.is_some_and(|window| window.end_snapshot()) {

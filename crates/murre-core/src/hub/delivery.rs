@@ -183,13 +183,13 @@ impl Hub {
         let (position, gate) = (run.position(at), run.gate());
         let is_open = self.is_committed(gate);
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return false };
-        let (sub, rule) = (subscription.sub, subscription.on_slow);
+        let (sub, rule, has_view) = (subscription.sub, subscription.on_slow, subscription.view.is_some());
         let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return false };
         let (tail, has_options) = run.tail(at, slot.outbox.codec());
         let fits = slot.outbox.fits(tail.len(), self.limits.outbox_max);
         // what was made for the subscription alone is not acknowledged
         if let Some(window) = subscription.ack.as_mut().filter(|_| position != Position::NONE) {
-            if subscription.keeping.as_ref().is_some_and(|keeping| keeping.behind) {
+            if subscription.keeping.as_ref().is_some_and(|keeping| keeping.behind && !has_view) {
                 return false;
             }
             let offer = window.offer(position, gate, (has_options, tail), fits && is_open);
@@ -204,7 +204,10 @@ impl Hub {
                     self.behind.push(place);
                     return false;
                 }
-                keeping.take(position);
+                match has_view {
+                    true => keeping.send(position),
+                    false => keeping.take(position),
+                }
             }
             match offer {
                 Offer::Wait if is_open => {

@@ -3,6 +3,8 @@
 //! Such a subscription is delivered to as every one with `ack` is. Beside that, the record of its client is told what
 //! is acknowledged; and what finds no room to wait is not left out but read back from the log later.
 
+use std::sync::Arc;
+
 use murre_protocol::{
     Code, Position,
     packet::{BrokerPacket, Notice, NoticeKind, Subscribed},
@@ -30,7 +32,8 @@ impl Hub {
         let (begins, after) = (begins(replay), after(replay));
         subscription.keeping = Some(Box::new(Keeping::asked(serial, begins)));
         let (sub, filter) = (subscription.sub, subscription.filter.clone());
-        let request = KeptRequest::Subscribe { sub, filter, begins, after, serial };
+        let view = subscription.view.as_ref().map(|viewed| Arc::new(viewed.options.clone()));
+        let request = KeptRequest::Subscribe { sub, filter, begins, after, view, serial };
         self.ask_record(key, request, out);
     }
 
@@ -45,7 +48,7 @@ impl Hub {
         true
     }
 
-    fn ask_record(&mut self, key: SessionKey, request: KeptRequest, out: &mut Outputs) {
+    pub(super) fn ask_record(&mut self, key: SessionKey, request: KeptRequest, out: &mut Outputs) {
         let session = self.address(key);
         let Some(client) = self.slot(key).and_then(|slot| slot.session.client.clone()) else { return };
         let worker = self.placement.worker(self.placement.client_shard(&client));
@@ -76,6 +79,14 @@ impl Hub {
                     self.resume(now, key, out);
                 }
             }
+            KeptAnswer::Changed { sub, .. } => {
+                let place = self.keeping(key, sub).map(|(place, _)| place);
+                place.into_iter().for_each(|place| self.changed(key, place, None, out));
+            }
+            KeptAnswer::NotChanged { sub, why } => {
+                let place = self.keeping(key, sub).map(|(place, _)| place);
+                place.into_iter().for_each(|place| self.changed(key, place, Some(why), out));
+            }
             KeptAnswer::Gone { sub } => {
                 self.send(key, &BrokerPacket::Unsubscribed { sub, code: Code::OK }, out);
             }
@@ -103,7 +114,7 @@ impl Hub {
 
     /// Goes on with a subscription that was kept while its client was away.
     pub(super) fn go_on(&mut self, key: SessionKey, returning: Returning, out: &mut Outputs) {
-        let Returning { sub, filter, begins, cursors, limited } = returning;
+        let Returning { sub, filter, begins, cursors, limited, view } = returning;
         let mut keeping = Keeping::back(begins, &cursors);
         let replay = keeping.go_on();
         let wish =
@@ -115,6 +126,9 @@ impl Hub {
             ..wish.subscription(key, &self.limits)
         };
         let place = self.add_subscription(key, subscription);
+        if let Some(view) = view {
+            self.restore_view(key, place, &view, out);
+        }
         if limited > 0 {
             self.tell_limited(key, place, Some(limited), out);
         }
@@ -134,13 +148,16 @@ impl Hub {
     /// All that a subscription begins with was taken. Where that came again, what its session has kept follows: true.
     pub(super) fn has_begun(&mut self, key: SessionKey, place: u32, out: &mut Outputs) -> bool {
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return false };
+        let has_view = subscription.view.is_some();
         let (Some(keeping), Some(window)) = (&mut subscription.keeping, &subscription.ack) else {
             return false;
         };
         let Stage::CatchingUp(catch_up) = &subscription.stage else { return false };
         if !keeping.begins_again {
             keeping.pass(&catch_up.positions);
-            keeping.settle(window, None);
+            if !has_view {
+                keeping.settle(window, None);
+            }
             self.note_untold(place);
             return false;
         }
@@ -171,6 +188,7 @@ impl Hub {
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         let Some(keeping) = &mut subscription.keeping else { return };
         let replay = keeping.go_on();
+        keeping.goes_on = true;
         self.begin_catching_up(key, place, replay, 0, out);
     }
 
@@ -189,13 +207,19 @@ impl Hub {
     /// The client has acknowledged something of a kept subscription.
     pub(super) fn note_acknowledged(&mut self, place: u32, position: Position) {
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
+        let has_view = subscription.view.is_some();
         if let (Some(keeping), Some(window)) = (&mut subscription.keeping, &subscription.ack) {
             let was_told = !keeping.is_untold();
             keeping.acknowledge(position);
-            keeping.settle(window, Some(position.shard()));
+            if !has_view {
+                keeping.settle(window, Some(position.shard()));
+            }
             if was_told && keeping.is_untold() {
                 self.acknowledged.push(place);
             }
+        }
+        if has_view {
+            self.settle_view(place);
         }
     }
 
@@ -287,7 +311,7 @@ pub(super) fn begins(replay: &Replay) -> Begins {
     }
 }
 
-fn after(replay: &Replay) -> Option<std::sync::Arc<[Position]>> {
+fn after(replay: &Replay) -> Option<Arc<[Position]>> {
     match replay {
         Replay::After { positions, .. } => Some(positions.clone()),
         _ => None,

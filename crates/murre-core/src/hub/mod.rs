@@ -18,6 +18,7 @@
 //! | `degrade` | a lower rate for clients that read too slowly |
 //! | `slow` | what happens when an outbox is full |
 //! | `views` | subscriptions with a view: evaluated once for all who share it |
+//! | `kept_views` | views of subscriptions that are kept over disconnects |
 //! | `routes` | topic → receivers, remembered |
 //! | `shares` | groups with members here |
 //! | `ending` | disconnects, takeovers, time-outs, shutdown |
@@ -49,6 +50,7 @@ mod delivery;
 mod ending;
 mod holdings;
 mod kept;
+mod kept_views;
 mod packets;
 mod routes;
 mod run;
@@ -152,6 +154,8 @@ pub struct Hub {
     views: views::Views,
     /// Subscriptions at a lower rate.
     degrading: degrade::Degrading,
+    /// Kept subscriptions whose views have swallowed something.
+    settling: kept_views::Settling,
     /// Views that want the messages at hand.
     viewing: Vec<u32>,
     /// Memory that a run of messages is written into.
@@ -248,6 +252,7 @@ impl Hub {
             special: Vec::new(),
             views: views::Views::new(worker),
             degrading: degrade::Degrading::new(worker),
+            settling: kept_views::Settling::default(),
             viewing: Vec::new(),
             scratch: Vec::new(),
             fresh_bytes: 0,

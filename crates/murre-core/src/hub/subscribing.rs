@@ -19,7 +19,7 @@ use crate::{
     groups::Members,
     ids::{GroupId, SessionKey},
     now::Now,
-    session::{Left, Replay, Stage, Subscription},
+    session::{Change, Left, Replay, Stage, Subscription},
 };
 
 /// A filter that subscriptions of this hub want.
@@ -75,7 +75,6 @@ impl Hub {
         if let Some(place) = slot.session.subscription(wish.sub) {
             return self.change(key, place, &wish, out);
         }
-        wish.check_kept(slot.session.expiry)?;
         self.check_view(&wish)?;
         if slot.session.subscriptions.len() >= self.limits.subscriptions_max {
             return Err(Refusal::limit("limits.subscriptions_max", self.limits.subscriptions_max));
@@ -131,32 +130,42 @@ impl Hub {
         if let Some(rule) = wish.on_slow {
             subscription.on_slow = rule;
         }
+        if self.is_kept_change(place, wish) {
+            return self.ask_to_change(key, place, wish, out);
+        }
+        let change = Change { viewed: wish.viewed(), replay: wish.replay.clone() };
+        self.change_in_place(key, place, change, out);
+        Ok(())
+    }
+
+    /// Puts a change in force, and answers it.
+    pub(super) fn change_in_place(&mut self, key: SessionKey, place: u32, change: Change, out: &mut Outputs) {
+        let Change { viewed, replay } = change;
+        let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         let announced = matches!(subscription.stage, Stage::Announced { .. });
-        if let Some(view) = wish.viewed() {
+        if let Some(view) = viewed {
             match announced {
                 true => self.set_view(place, view),
                 false => self.change_view(place, view, out),
             }
         }
-        let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return Ok(()) };
+        let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return };
         if let Stage::Announced { replay: planned, answers } = &mut subscription.stage {
-            if let Some(replay) = &wish.replay {
-                *planned = replay.clone();
+            if let Some(replay) = replay {
                 if let Some(keeping) = &mut subscription.keeping {
-                    keeping.begins = super::kept::begins(replay);
+                    keeping.begins = super::kept::begins(&replay);
                 }
+                *planned = replay;
             }
             *answers += 1;
-            return Ok(());
+            return;
         }
-        let Some(replay) = wish.replay.clone() else {
-            self.say_subscribed(key, place, 1, Subscribed::default(), out);
-            return Ok(());
+        let Some(replay) = replay else {
+            return self.say_subscribed(key, place, 1, Subscribed::default(), out);
         };
         self.cut_catching_up(key, place, out);
         self.begin_kept_anew(place, &replay);
         self.answer_and_catch_up(key, place, replay, 1, out);
-        Ok(())
     }
 
     /// Counts a subscription of a filter; the first one is announced.
@@ -340,9 +349,9 @@ impl Hub {
     fn answer_before_the_end(&mut self, key: SessionKey, sub: u64, out: &mut Outputs) {
         let Some(place) = self.slot(key).and_then(|slot| slot.session.subscription(sub)) else { return };
         let Some(subscription) = self.subscriptions.get(place as usize) else { return };
-        if let Stage::Announced { answers, .. } = subscription.stage {
-            self.say_subscribed(key, place, answers, Subscribed::default(), out);
-        }
+        let changes = subscription.keeping.as_ref().map_or(0, |keeping| keeping.changes.len() as u32);
+        let answers = if let Stage::Announced { answers, .. } = subscription.stage { answers } else { 0 };
+        self.say_subscribed(key, place, answers + changes, Subscribed::default(), out);
     }
 
     /// Takes a subscription out of everything but its session.

@@ -21,6 +21,7 @@ use slab::Slab;
 
 use super::{
     Hub,
+    kept_views::ready_for_view,
     run::Run,
     wish::{Refusal, Wish},
 };
@@ -97,6 +98,19 @@ impl Views {
     /// How many are at work.
     pub(super) fn len(&self) -> usize {
         self.at_work.len()
+    }
+
+    /// A position, or where a view holds something before it, the greatest up to which it doesn't.
+    pub(super) fn cap(&self, view: u32, position: Position) -> Position {
+        self.at_work.get(view as usize).map_or(position, |at_work| at_work.view.cap(position))
+    }
+
+    /// A view goes on with what is read back, by the time of that.
+    pub(super) fn goes_on(&mut self, view: u32) -> bool {
+        let Some(at_work) = self.get(view) else { return false };
+        at_work.catching_up = true;
+        self.settle(view);
+        true
     }
 
     fn get(&mut self, view: u32) -> Option<&mut AtWork> {
@@ -180,7 +194,8 @@ impl Hub {
         let Some(viewed) = &mut subscription.view else { return };
         let in_history = matches!(begun, Begun::CatchingUp { in_history: true });
         let catching_up = matches!(begun, Begun::CatchingUp { .. });
-        let is_own = in_history || viewed.options.patch || viewed.options.expect_ms.is_some();
+        let is_kept = subscription.keeping.is_some();
+        let is_own = in_history || is_kept || viewed.options.patch || viewed.options.expect_ms.is_some();
         let key = (!is_own).then(|| key(subscription.filter.as_str(), &viewed.options));
         let known = key.as_ref().and_then(|key| views.shared.get(key)).copied();
         let at_work = known.unwrap_or_else(|| {
@@ -202,6 +217,7 @@ impl Hub {
         }
         viewed.at_work = Some(at_work);
         viewed.of_snapshot = (catching_up && !is_own).then(|| View::new(viewed.plan.clone(), limits));
+        ready_for_view(subscription);
         self.routes.void();
     }
 
@@ -237,7 +253,10 @@ impl Hub {
         let before = subscription.view.as_ref().and_then(|view| view.at_work);
         if let Some(at_work) = before.and_then(|view| self.views.get(view)) {
             let mut waiting = MessageBatch::new(self.worker);
-            at_work.view.send_waiting(&mut into(&mut waiting));
+            match at_work.key {
+                Some(_) => at_work.view.send_waiting(&mut into(&mut waiting)),
+                None => at_work.view.release(&mut into(&mut waiting)),
+            }
             self.send_to(&[place], &waiting, out);
         }
         self.set_view(place, viewed);
@@ -267,8 +286,13 @@ impl Hub {
             // what goes through it of this shard is still of some time ago, and comes to this
             return;
         }
+        let own = at_work.members.first().copied().filter(|_| at_work.key.is_none());
+        if own.is_some_and(|place| !self.takes_reading(place, message.position)) {
+            return;
+        }
         self.counters.view_readings.add(1);
         self.work(view, out, |at_work, send| at_work.view.offer(message, send));
+        own.map(|place| self.falls_behind(place));
     }
 
     /// Lets a view do something, and sends what it lets through to its members.
@@ -327,6 +351,12 @@ impl Hub {
         self.views.note_gate(Gate { from: values.from, serial: values.gate });
         let mut sending = MessageBatch::new(self.worker);
         for entry in values.entries() {
+            if self.falls_behind(place) {
+                break;
+            }
+            if !self.takes_reading(place, entry.position) {
+                continue;
+            }
             sending.clear();
             self.counters.view_readings.add(1);
             self.offer_of_slice(place, &values.message(entry), &mut sending);
@@ -395,7 +425,7 @@ impl Hub {
         let Some(Stage::CatchingUp(catch_up)) = subscription.map(|of| &mut of.stage) else { return };
         catch_up.count += sent;
         for position in &mut catch_up.positions {
-            *position = views.get(view).map_or(*position, |at_work| at_work.view.cap(*position));
+            *position = views.cap(view, *position);
         }
     }
 
@@ -410,9 +440,11 @@ impl Hub {
 
     /// When a view has something to do, by the steady clock.
     pub(super) fn views_due(&self) -> Option<Tick> {
-        let (due, _) = self.views.dues.first()?;
-        let wait = due.millis().saturating_sub(self.now.wall.millis());
-        Some(self.now.tick + Duration::from_millis(wait))
+        let due = self.views.dues.first().map(|(due, _)| {
+            let wait = due.millis().saturating_sub(self.now.wall.millis());
+            self.now.tick + Duration::from_millis(wait)
+        });
+        [due, self.settling.due()].into_iter().flatten().min()
     }
 
     /// Sends what views held back until now.
@@ -421,7 +453,11 @@ impl Hub {
             && due <= now.wall
         {
             self.work(view, out, |at_work, send| at_work.view.due(now.wall, send));
+            let own = self.views.get(view).filter(|at_work| at_work.key.is_none());
+            own.and_then(|at_work| at_work.members.first().copied()).map(|place| self.falls_behind(place));
         }
+        self.read_back(out);
+        self.tick_settling(now);
     }
 
     /// Tells a view's members what it could not do, now and then.

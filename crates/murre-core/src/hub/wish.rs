@@ -74,17 +74,6 @@ impl<'a> Wish<'a> {
         }
     }
 
-    /// Whether it can be a new subscription of a session that is kept for so many seconds.
-    ///
-    /// # Errors
-    /// What there is only without.
-    pub(super) fn check_kept(&self, expiry: u64) -> Result<(), Refusal> {
-        if self.view.is_some() && self.ack == Some(true) && expiry > 0 {
-            return Err(Refusal::not_supported(KEPT_AND_VIEW));
-        }
-        Ok(())
-    }
-
     /// The view that it asks for.
     pub(super) fn viewed(&self) -> Option<Box<Viewed>> {
         let (options, plan) = self.view.clone()?;
@@ -100,9 +89,6 @@ impl<'a> Wish<'a> {
             let sub = self.sub;
             let why = format!("SUBSCRIBE.filter: subscription {sub} has another filter; UNSUBSCRIBE first");
             return Err(Refusal::invalid(why));
-        }
-        if self.view.is_some() && subscription.keeping.is_some() {
-            return Err(Refusal::not_supported(KEPT_AND_VIEW));
         }
         if self.ack.is_some_and(|ack| ack != subscription.ack.is_some()) {
             return Err(Refusal::invalid("SUBSCRIBE.options.ack: can't change in place; UNSUBSCRIBE first"));
@@ -164,9 +150,6 @@ fn read_options(
         Some(From::After { positions, epoch }) => after(positions, epoch, broker).map(Some),
     }
 }
-
-const KEPT_AND_VIEW: &str =
-    "SUBSCRIBE.options.ack: this broker has no views in sessions that are kept (session_expiry) yet";
 
 /// The view that a SUBSCRIBE asks for, compiled; refuses what this broker doesn't have.
 fn read_view(

@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use murre_protocol::{Position, Timestamp, TopicFilter};
+use murre_protocol::{Position, Timestamp, TopicFilter, packet::ViewOptions};
 
 use crate::{
     ids::{KeptId, KeptSessionId, WorkerId},
@@ -52,6 +52,8 @@ pub struct KeptSubscription {
     pub shards: Vec<ShardState>,
     /// Messages that had to make room, as far as it isn't sure that the client has been told.
     pub limited: u64,
+    /// What is done with its messages before they are sent.
+    pub view: Option<Arc<ViewOptions<'static>>>,
     /// How far it is on its way into the log.
     pub stage: KeptStage,
 }
@@ -203,8 +205,17 @@ pub enum KeptRequest {
         begins: Begins,
         /// Where, if behind positions, by shard.
         after: Option<Arc<[Position]>>,
+        /// What is done with its messages before they are sent.
+        view: Option<Arc<ViewOptions<'static>>>,
         /// Handed back with the answer.
         serial: u64,
+    },
+    /// One has another view. Answered by [`KeptAnswer::Changed`] or [`KeptAnswer::NotChanged`].
+    Change {
+        /// The client's number.
+        sub: u64,
+        /// What is done with its messages before they are sent.
+        view: Option<Arc<ViewOptions<'static>>>,
     },
     /// One is to be kept no more. Answered by [`KeptAnswer::Gone`].
     Unsubscribe {
@@ -244,6 +255,20 @@ pub enum KeptAnswer {
         sub: u64,
         /// The number that the hub gave.
         serial: u64,
+        /// Why.
+        why: LogRefusal,
+    },
+    /// Its other view is in the log.
+    Changed {
+        /// The client's number.
+        sub: u64,
+        /// The view that it had.
+        before: Option<Arc<ViewOptions<'static>>>,
+    },
+    /// Its other view could not be written.
+    NotChanged {
+        /// The client's number.
+        sub: u64,
         /// Why.
         why: LogRefusal,
     },
@@ -318,4 +343,6 @@ pub struct Returning {
     pub cursors: Arc<[Cursor]>,
     /// Messages that had to make room.
     pub limited: u64,
+    /// What is done with its messages before they are sent.
+    pub view: Option<Arc<ViewOptions<'static>>>,
 }

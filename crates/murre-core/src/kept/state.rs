@@ -1,8 +1,11 @@
 //! How a kept session stands in the state of its client's shard: a value for the session, one for each subscription.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use murre_protocol::{ClientId, Timestamp, TopicFilter};
+use murre_protocol::{
+    ClientId, Codec, Timestamp, TopicFilter,
+    packet::{ClientPacket, Subscribe, SubscribeOptions, ViewOptions},
+};
 
 use super::{Begins, Cursor, Debt, KeptSession, KeptStage, KeptSubscription, ShardState};
 use crate::{
@@ -133,7 +136,24 @@ fn encode_subscription(subscription: &KeptSubscription) -> Vec<u8> {
         put(&mut value, state.debt.messages);
         put(&mut value, state.debt.bytes);
     }
+    if let Some(view) = &subscription.view {
+        encode_view(view, &mut value);
+    }
     value
+}
+
+/// A view follows all else, as the SUBSCRIBE that asks for it: what was written before there were any ends there.
+fn encode_view(view: &ViewOptions<'static>, value: &mut Vec<u8>) {
+    let options = SubscribeOptions { view: Some(Box::new(view.clone())), ..Default::default() };
+    let subscribe = Subscribe { sub: 0, filter: "#".into(), options };
+    Codec::MessagePack.write_client(&ClientPacket::Subscribe(Box::new(subscribe)), value);
+}
+
+fn decode_view(value: &[u8]) -> Option<Arc<ViewOptions<'static>>> {
+    match Codec::MessagePack.client_packet(value, usize::MAX).ok()?? {
+        (ClientPacket::Subscribe(subscribe), _) => Some(Arc::new(subscribe.options.view?.into_owned())),
+        _ => None,
+    }
 }
 
 fn decode_subscription(mut value: &[u8], number: u64, shards: usize) -> Option<KeptSubscription> {
@@ -154,7 +174,8 @@ fn decode_subscription(mut value: &[u8], number: u64, shards: usize) -> Option<K
         Some(ShardState { cursor, debt: Debt { messages, bytes } })
     };
     let shards = (0..shards).map(|_| state()).collect::<Option<Vec<_>>>()?;
-    Some(KeptSubscription { number, filter, begins, shards, limited, stage: KeptStage::Kept })
+    let view = if value.is_empty() { None } else { Some(decode_view(value)?) };
+    Some(KeptSubscription { number, filter, begins, shards, limited, view, stage: KeptStage::Kept })
 }
 
 /// Appends a number, seven bits a byte, the low ones first.
@@ -185,6 +206,17 @@ mod tests {
 
     use super::*;
 
+    /// A view for every other number.
+    fn view(number: u64) -> Option<Arc<ViewOptions<'static>>> {
+        let view = ViewOptions {
+            max_rate: Some(0.5),
+            condition: Some(format!("payload.v > {number}").into()),
+            patch: true,
+            ..Default::default()
+        };
+        (number % 2 == 1).then(|| Arc::new(view))
+    }
+
     fn session(expiry: u64, subs: Vec<(u64, u64, u64)>) -> KeptSession {
         let mut session = KeptSession::new(KeptSessionId { shard: 0, number: 0 }, expiry);
         for (sub, cursor, messages) in subs {
@@ -196,6 +228,7 @@ mod tests {
                 begins: Begins::LastN(sub),
                 shards: vec![state; 16],
                 limited: messages,
+                view: view(messages),
                 stage: KeptStage::Kept,
             };
             session.subscriptions.insert(sub, kept);
@@ -226,9 +259,24 @@ mod tests {
             prop_assert_eq!(read.expiry, expiry);
             let same = read.subscriptions.iter().zip(&session.subscriptions).all(|((sub, read), (at, kept))| {
                 sub == at && read.shards == kept.shards && read.filter == kept.filter && read.begins == kept.begins
+                    && read.view == kept.view
             });
             prop_assert!(same && read.subscriptions.len() == session.subscriptions.len());
         }
+    }
+
+    #[test]
+    fn one_that_was_written_before_there_were_views_is_read() {
+        let client = ClientId::parse("panel").unwrap();
+        let mut state = stored(&client, &session(60, vec![(1, 5, 2)]));
+        // begins, limited, the filter and its length, and 16 shards of four numbers: nothing else
+        assert_eq!(state[0].value.len(), 3 + 1 + "site/+/t".len() + 16 * 4);
+        let start = ShardStart { state: state.clone(), ..Default::default() };
+        assert_eq!(Restored::read(&shards(start)).sessions[0].session.subscriptions[&1].view, None);
+        // a view that can't be read is not taken for none
+        state[0].value = [&*state[0].value, b"\xc1"].concat().into();
+        let start = ShardStart { state, ..Default::default() };
+        assert!(Restored::read(&shards(start)).sessions[0].session.subscriptions.is_empty());
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct AckWindow {
     sent_bytes: usize,
     /// How many of those that wait are in front of the end of a snapshot.
     in_front: Option<usize>,
+    /// Whether a message always finds room to wait: whoever offers stops in time.
+    takes_all: bool,
 }
 
 /// What a message waits for before it may be sent: a commit of the log of one worker's shards.
@@ -96,13 +98,37 @@ impl AckWindow {
     /// A window without messages.
     pub fn new(inflight_max: usize, bytes_max: usize) -> Self {
         let (unacknowledged, waiting) = (VecDeque::new(), VecDeque::new());
-        let (bytes, sent_bytes, in_front, is_shared) = (0, 0, None, false);
-        Self { inflight_max, bytes_max, unacknowledged, waiting, bytes, is_shared, sent_bytes, in_front }
+        Self {
+            inflight_max,
+            bytes_max,
+            unacknowledged,
+            waiting,
+            bytes: 0,
+            is_shared: false,
+            sent_bytes: 0,
+            in_front: None,
+            takes_all: false,
+        }
     }
 
     /// The window of a group's member.
     pub fn shared(inflight_max: usize, bytes_max: usize) -> Self {
         Self { is_shared: true, ..Self::new(inflight_max, bytes_max) }
+    }
+
+    /// From now on a message always finds room to wait; who offers has to stop where it [is overfull](Self::is_overfull).
+    pub fn take_all(&mut self) {
+        self.takes_all = true;
+    }
+
+    /// Whether a message always finds room.
+    pub fn takes_all(&self) -> bool {
+        self.takes_all
+    }
+
+    /// Whether more waits than may.
+    pub fn is_overfull(&self) -> bool {
+        self.bytes > self.bytes_max && !self.waiting.is_empty()
     }
 
     /// Whether messages have to be kept for others: see [`Self::keep`].
@@ -124,7 +150,7 @@ impl AckWindow {
         }
         let cost = tail.len() + size_of::<Waiting>();
         // one message always finds room, or it could never be sent
-        if self.bytes + cost > self.bytes_max && !self.waiting.is_empty() {
+        if self.bytes + cost > self.bytes_max && !self.waiting.is_empty() && !self.takes_all {
             return Offer::Drop;
         }
         self.bytes += cost;

@@ -1,8 +1,10 @@
 //! Where a subscription of a kept session stands, on the hub that its client is connected to.
 
+use std::collections::VecDeque;
+
 use murre_protocol::Position;
 
-use super::{AckWindow, Replay};
+use super::{AckWindow, Replay, Viewed};
 use crate::kept::{Begins, Cursor};
 
 /// Where a subscription of a kept session stands.
@@ -35,6 +37,24 @@ pub struct Keeping {
     pub owes_caught_up: bool,
     /// Messages that were sent on the way to it so far.
     pub count: u64,
+    /// Under a view, by shard: up to where readings were taken when a message was sent last. What the view swallowed is
+    /// acknowledged only where that is.
+    reach: Vec<u64>,
+    /// Whether its view has swallowed something that the record of the client may have to be told of.
+    pub settling: bool,
+    /// Whether its view goes on with what it is sent next.
+    pub goes_on: bool,
+    /// Changes in place that wait for the record of the client, in order; it has been asked for the first.
+    pub changes: VecDeque<Change>,
+}
+
+/// A change in place of a subscription of a kept session.
+#[derive(Debug)]
+pub struct Change {
+    /// Another view, if it is to have one.
+    pub viewed: Option<Box<Viewed>>,
+    /// Where it is to begin anew, if it is.
+    pub replay: Option<Replay>,
 }
 
 impl Keeping {
@@ -141,6 +161,39 @@ impl Keeping {
             self.advance(position);
         }
         self.passed = passed;
+    }
+
+    /// It gets a view: what was sent before is acknowledged first.
+    pub fn begin_view(&mut self) {
+        self.passed.clear();
+        self.reach = self.taken.iter().map(|cursor| cursor.begun).collect();
+    }
+
+    /// A message of its view is sent, or waits for it. The position may be lower than those of the readings in it.
+    pub fn send(&mut self, position: Position) {
+        let shard = usize::from(position.shard());
+        let taken = self.taken.get(shard).map_or(0, |cursor| cursor.begun);
+        if self.reach.len() <= shard {
+            self.reach.resize(shard + 1, 0);
+        }
+        if let Some(reach) = self.reach.get_mut(shard) {
+            *reach = taken.max(*reach);
+        }
+    }
+
+    /// What its view has swallowed is acknowledged in each shard where all that was sent is; `cap` gives the greatest
+    /// position up to which the view holds nothing.
+    pub fn settle_view(&mut self, cap: impl Fn(Position) -> Position) {
+        self.passed.clear();
+        for shard in 0..self.taken.len() {
+            let (Some(taken), Some(acknowledged)) = (self.taken.get(shard), self.acknowledged.get(shard))
+            else {
+                continue;
+            };
+            if acknowledged.begun >= self.reach.get(shard).copied().unwrap_or_default() {
+                self.advance(cap(Position::new(taken.begun, shard as u8)));
+            }
+        }
     }
 
     /// Messages up to the position had to make room.

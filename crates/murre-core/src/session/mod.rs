@@ -13,7 +13,7 @@ use murre_view::{Plan, View};
 
 pub use ack::{AckWindow, Gate, Left, Offer};
 pub use degraded::Degraded;
-pub use keeping::Keeping;
+pub use keeping::{Change, Keeping};
 pub use left_out::LeftOut;
 
 use crate::{

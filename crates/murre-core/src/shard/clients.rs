@@ -369,6 +369,7 @@ fn returning(kept: &KeptSession) -> Vec<Returning> {
         begins: of.begins,
         cursors: of.cursors(),
         limited: of.limited,
+        view: of.view.clone(),
     };
     kept.subscriptions.iter().map(returning).collect()
 }

@@ -35,7 +35,7 @@ impl Clients {
         };
         let Some(kept) = record.kept.as_deref_mut() else { return };
         match request {
-            KeptRequest::Subscribe { sub, filter, begins, after, serial } => {
+            KeptRequest::Subscribe { sub, filter, begins, after, view, serial } => {
                 kept.numbers += 1;
                 let subscription = KeptSubscription {
                     number: kept.numbers,
@@ -43,11 +43,22 @@ impl Clients {
                     begins,
                     shards: vec![ShardState::default(); usize::from(shards)],
                     limited: 0,
+                    view,
                     stage: KeptStage::Announced { left: workers, serial, after },
                 };
                 let id = kept.kept_id(sub, &subscription);
                 kept.subscriptions.insert(sub, subscription);
                 out.push_back(ClientEvent::Keep(KeepInput::Begin(id, filter)));
+            }
+            KeptRequest::Change { sub, view } => {
+                let Some(subscription) = kept.subscriptions.get_mut(&sub) else { return };
+                let before = std::mem::replace(&mut subscription.view, view);
+                if !matches!(subscription.stage, KeptStage::Announced { .. }) {
+                    let change = Change::subscription(client, sub, Some(subscription));
+                    out.push_back(ClientEvent::Changed(change));
+                }
+                let (client, answer) = (client.clone(), KeptAnswer::Changed { sub, before });
+                out.push_back(ClientEvent::Answer { client, session, answer });
             }
             KeptRequest::Unsubscribe { sub } => {
                 end_subscription(client, kept, sub, out);
@@ -116,7 +127,7 @@ impl Clients {
     }
 
     /// What a hub is told now that its batch was committed, or never will be: a subscription that could not be written
-    /// is none.
+    /// is none, and one whose other view could not has the one before.
     pub fn written(
         &mut self,
         client: &ClientId,
@@ -124,18 +135,32 @@ impl Clients {
         failed: Option<LogRefusal>,
         out: &mut VecDeque<ClientEvent>,
     ) -> KeptAnswer {
-        let KeptAnswer::Kept { sub, serial, .. } = answer else { return answer };
+        let sub = match &answer {
+            KeptAnswer::Kept { sub, .. } | KeptAnswer::Changed { sub, .. } => *sub,
+            _ => return answer,
+        };
         let Some(kept) = self.records.get_mut(client).and_then(|record| record.kept.as_deref_mut()) else {
             return answer;
         };
-        if let Some(why) = failed {
-            end_subscription(client, kept, sub, out);
-            return KeptAnswer::Refused { sub, serial, why };
+        match (answer, failed) {
+            (KeptAnswer::Kept { serial, .. }, Some(why)) => {
+                end_subscription(client, kept, sub, out);
+                KeptAnswer::Refused { sub, serial, why }
+            }
+            (KeptAnswer::Changed { before, .. }, Some(why)) => {
+                if let Some(subscription) = kept.subscriptions.get_mut(&sub) {
+                    subscription.view = before;
+                }
+                KeptAnswer::NotChanged { sub, why }
+            }
+            (answer, _) => {
+                let is_new = matches!(answer, KeptAnswer::Kept { .. });
+                if let Some(subscription) = kept.subscriptions.get_mut(&sub).filter(|_| is_new) {
+                    subscription.stage = KeptStage::Kept;
+                }
+                answer
+            }
         }
-        if let Some(subscription) = kept.subscriptions.get_mut(&sub) {
-            subscription.stage = KeptStage::Kept;
-        }
-        answer
     }
 
     /// The values of a client's kept session as they are now, to be written again after a failure.

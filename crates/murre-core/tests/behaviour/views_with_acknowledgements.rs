@@ -59,6 +59,7 @@ fn stream(broker: &Broker, topic: &str, numbers: std::ops::Range<u32>, pause: Du
         }));
         broker.run_for(pause);
     }
+    broker.settle();
 }
 
 /// The numbers of a subscription's messages.
