@@ -33,6 +33,8 @@ use crate::{
     session::{Gate, Stage, Viewed},
 };
 
+mod slices;
+
 /// How often a subscription is told of readings that its view could not use.
 const NOTICE_EVERY: Duration = Duration::from_secs(60);
 
@@ -339,94 +341,10 @@ impl Hub {
         }
     }
 
-    /// Sends what comes of a slice through a subscription's view; says how many messages that were.
-    pub(super) fn view_slice(
-        &mut self,
-        place: u32,
-        values: &MessageBatch,
-        replayed: impl Fn(&MessageEntry) -> bool,
-        out: &mut Outputs,
-    ) -> u64 {
-        let mut sent = 0;
-        self.views.note_gate(Gate { from: values.from, serial: values.gate });
-        let mut sending = MessageBatch::new(self.worker);
-        for entry in values.entries() {
-            if self.falls_behind(place) {
-                break;
-            }
-            if !self.takes_reading(place, entry.position) {
-                continue;
-            }
-            sending.clear();
-            self.counters.view_readings.add(1);
-            self.offer_of_slice(place, &values.message(entry), &mut sending);
-            sent += self.send_slice(place, &sending, replayed(entry), out);
-        }
-        self.counters.delivered.add(sent);
-        sent
-    }
-
-    /// Offers a message of a subscription's snapshot or history to the view that it goes through.
-    fn offer_of_slice(&mut self, place: u32, message: &Message<'_>, sending: &mut MessageBatch) {
-        let Self { subscriptions, views, .. } = self;
-        let viewed = subscriptions.get_mut(place as usize).and_then(|s| s.view.as_mut());
-        let Some(viewed) = viewed else { return };
-        let Some(at_work) = viewed.at_work.and_then(|view| views.get(view)) else { return };
-        match &mut viewed.of_snapshot {
-            None => at_work.view.offer(message, &mut into(sending)),
-            Some(view) => view.offer(message, &mut capped_into(sending, &at_work.view)),
-        }
-    }
-
     /// A message that a view made, which waits where it is acknowledged for the readings that it is made of.
     fn made_by_view<'a>(&self, sending: &'a MessageBatch, entry: &'a MessageEntry) -> Run<'a> {
         let from = self.placement.worker(entry.position.shard());
         Run::single(sending, entry).behind(self.views.gate_of(from))
-    }
-
-    /// Sends messages of a snapshot or history to its subscription; says how many went.
-    fn send_slice(&mut self, place: u32, sending: &MessageBatch, replayed: bool, out: &mut Outputs) -> u64 {
-        let acknowledged = self.subscriptions.get(place as usize).is_some_and(|of| of.ack.is_some());
-        let mut sent = 0;
-        for entry in sending.entries() {
-            let mut run = self.made_by_view(sending, entry);
-            let is_sent = if replayed && !acknowledged {
-                self.write_to(place, &mut run, 0, out)
-            } else {
-                self.deliver_to(place, &mut run, 0, out)
-            };
-            sent += u64::from(is_sent);
-        }
-        sent
-    }
-
-    /// The snapshot or history is through: what its view held back until now is sent, and the positions of CAUGHT_UP
-    /// are those up to which nothing is held back.
-    pub(super) fn end_view_of_snapshot(&mut self, place: u32, out: &mut Outputs) {
-        let (now, mut sending) = (self.now.wall, MessageBatch::new(self.worker));
-        let Self { subscriptions, views, .. } = self;
-        let viewed = subscriptions.get_mut(place as usize).and_then(|s| s.view.as_mut());
-        let Some(viewed) = viewed else { return };
-        let of_snapshot = viewed.of_snapshot.take();
-        let Some(view) = viewed.at_work else { return };
-        let Some(at_work) = views.get(view) else { return };
-        match of_snapshot {
-            Some(of_snapshot) => of_snapshot.send_waiting(&mut capped_into(&mut sending, &at_work.view)),
-            None => {
-                at_work.catching_up = false;
-                at_work.view.due(now, &mut into(&mut sending));
-            }
-        }
-        views.settle(view);
-        let sent = self.send_slice(place, &sending, true, out);
-        self.counters.delivered.add(sent);
-        let Self { subscriptions, views, .. } = self;
-        let subscription = subscriptions.get_mut(place as usize);
-        let Some(Stage::CatchingUp(catch_up)) = subscription.map(|of| &mut of.stage) else { return };
-        catch_up.count += sent;
-        for position in &mut catch_up.positions {
-            *position = views.cap(view, *position);
-        }
     }
 
     /// A subscription lost messages: what comes next can be no patch to them.

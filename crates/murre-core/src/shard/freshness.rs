@@ -77,7 +77,7 @@ impl Freshness {
         let rule = self.rules.of(topic).filter(|_| murre_view::fresh::topic_of(topic).is_some())?;
         let mut watch = Box::new(Watch::new(rule));
         watch.is_told = told.is_some();
-        watch.is_stale = told.is_some_and(|told| murre_view::fresh::says_stale(told));
+        watch.is_stale = told.is_some_and(murre_view::fresh::says_stale);
         Some(watch)
     }
 

@@ -40,8 +40,11 @@ fn number(text: &str) -> usize {
     text.split(' ').next().and_then(|number| number.parse().ok()).expect("a number first")
 }
 
-/// The counts, topics and reasons of the NOTICE "degraded" of a subscription.
-fn degraded(client: &Client, number: u64) -> Vec<(u64, Vec<(String, u64)>, String)> {
+/// What a NOTICE says: how many messages, of which topics, and why.
+type Told = (u64, Vec<(String, u64)>, String);
+
+/// The NOTICEs "degraded" of a subscription.
+fn degraded(client: &Client, number: u64) -> Vec<Told> {
     let told = |said| match said {
         Said::Notice { kind: NoticeKind::Degraded, sub, count, topics, reason, .. } => {
             (sub == Some(number)).then_some((count, topics, reason))
