@@ -105,7 +105,7 @@ impl Broker {
     fn client(&mut self) -> SessionKey {
         let now = self.now;
         let opened =
-            self.worker.with_hub(|hub, _| hub.open(now, SessionKind::Client, Some(Codec::MessagePack)));
+            self.worker.with_hub(|hub, _| hub.open(now, SessionKind::Client, Some(Codec::MessagePack), None));
         let key = opened.expect("room for a session");
         let connect = Connect { keep_alive: Some(0), ..Default::default() };
         self.say(key, &ClientPacket::Connect(Box::new(connect)));

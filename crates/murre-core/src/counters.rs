@@ -19,6 +19,11 @@ impl Counter {
         self.0.store(self.0.load(Relaxed).wrapping_sub(n), Relaxed);
     }
 
+    /// Sets it; for numbers that are measured now and then.
+    pub fn set(&self, n: u64) {
+        self.0.store(n, Relaxed);
+    }
+
     /// The number now.
     pub fn value(&self) -> u64 {
         self.0.load(Relaxed)
@@ -59,6 +64,10 @@ counters! {
     topics: "gauge",
     /// Bytes of last values.
     kept_bytes: "gauge",
+    /// Publishes that came from clients, accepted or not.
+    received: "counter",
+    /// Bytes of packets that came from clients.
+    received_bytes: "counter",
     /// Messages that were accepted.
     published: "counter",
     /// Publishes that were refused.
@@ -67,6 +76,8 @@ counters! {
     delivered: "counter",
     /// Bytes put into outboxes for messages.
     delivered_bytes: "counter",
+    /// Bytes of packets that sockets took.
+    sent_bytes: "counter",
     /// Messages dropped because a client read too slowly.
     dropped: "counter",
     /// Topics that are silent for longer than their rule allows.
@@ -75,6 +86,8 @@ counters! {
     degraded: "gauge",
     /// Messages left out for newer ones of their topic because a client read too slowly.
     conflated: "counter",
+    /// Clients that read too slowly: more than half of the outbox waits, or something was lost in the last 10 s.
+    slow: "gauge",
     /// Messages of subscriptions with ack that found no room to wait.
     ack_dropped: "counter",
     /// Readings that a view looked at: once for all who share it.
@@ -115,6 +128,8 @@ counters! {
     replays: "counter",
     /// Sessions that are kept over disconnects, be their client there or not.
     kept_sessions: "gauge",
+    /// Clients that are there and whose session is kept over disconnects.
+    durable_clients: "gauge",
     /// Kept sessions that ended since their client didn't come back in time.
     sessions_expired: "counter",
     /// Messages that kept sessions had not acknowledged and that had to make room.

@@ -126,6 +126,11 @@ impl Outbox {
         self.gone + self.waiting as u64
     }
 
+    /// Bytes of packets that went out in all.
+    pub fn sent_bytes(&self) -> u64 {
+        self.gone - self.taken as u64
+    }
+
     /// Whether nothing waits, neither here nor with the shell.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -62,7 +62,7 @@ use actix_web::{
     dev::{self, AppService, Extensions, HttpServiceFactory},
     web,
 };
-use murre_core::{ids::WORKERS_MAX, session::SessionKind};
+use murre_core::{hub::Peer, ids::WORKERS_MAX, session::SessionKind};
 
 use crate::{
     ServeError, closing,
@@ -231,9 +231,9 @@ impl Endpoint {
     fn open(&self, request: &HttpRequest, payload: dev::Payload) -> Result<HttpResponse, Refusal> {
         let accepted = self.judge(request, &payload)?;
         let local = self.worker().map_err(|why| unavailable(&why))?;
-        let codec = codec_of(accepted.subprotocol);
+        let (codec, peer) = (codec_of(accepted.subprotocol), request.peer_addr().map(Peer::from));
         let key = local
-            .with_hub(|now, hub, _| hub.open(now, SessionKind::Client, codec))
+            .with_hub(|now, hub, _| hub.open(now, SessionKind::Client, codec, peer))
             .map_err(|refused| unavailable(&refused.to_string()))?;
         let body = actor::start(local.clone(), key, websocket_limits(&self.process), payload);
         Ok(accepted.into_response().set_body(body).map_into_boxed_body().into())

@@ -58,10 +58,7 @@ impl Embedded {
                 }
                 ClientEvent::LetGo { session } => out.hub(session.worker, HubInput::LetGo(session.key)),
                 ClientEvent::Presence { client, payload, kept } => {
-                    let topic = Placement::presence_topic(&client);
-                    let content =
-                        Content { format: Format::Json, payload: payload.as_bytes(), options: None };
-                    self.publish_own(now, &topic, content, kept, out);
+                    self.publish_own(now, &Placement::presence_topic(&client), &payload, kept, out);
                 }
                 ClientEvent::Publish(will) => self.publish_will(&will, out),
                 ClientEvent::Changed(change) => {
@@ -81,16 +78,25 @@ impl Embedded {
         self.logging.flush(&mut out.log);
     }
 
-    /// Publishes to a topic of this worker's shards.
-    fn publish_own(&mut self, now: Now, topic: &str, content: Content<'_>, kept: bool, out: &mut Outputs) {
+    /// Publishes JSON to a topic of this worker's shards, as the broker's own.
+    pub(super) fn publish_own(
+        &mut self,
+        now: Now,
+        topic: &str,
+        payload: &str,
+        kept: bool,
+        out: &mut Outputs,
+    ) {
+        let content = Content { format: Format::Json, payload: payload.as_bytes(), options: None };
+        let me = self.worker;
         let mut publishes = PublishBatch::default();
         let hash = self.placement.topic_hash(topic);
         publishes.push(hash, Origin { session: None, id: 0 }, topic, content);
         let mut messages = self.batch();
         for entry in publishes.entries() {
             // past the bound on topics, presence is told live and not kept
-            if self.take_one(now, entry, &publishes, kept, &mut messages).is_err() {
-                let _ = self.take_one(now, entry, &publishes, false, &mut messages);
+            if self.take_one(now, (me, entry), &publishes, kept, &mut messages).is_err() {
+                let _ = self.take_one(now, (me, entry), &publishes, false, &mut messages);
             }
         }
         self.close_batch(&mut messages, out);

@@ -34,8 +34,8 @@ impl Embedded {
         }
         for entry in publishes.entries() {
             // past the bound on topics it is told live and not kept
-            if self.take_one(now, entry, &publishes, true, messages).is_err() {
-                let _ = self.take_one(now, entry, &publishes, false, messages);
+            if self.take_one(now, (self.worker, entry), &publishes, true, messages).is_err() {
+                let _ = self.take_one(now, (self.worker, entry), &publishes, false, messages);
             }
         }
         // the next publish has nothing to do with these topics

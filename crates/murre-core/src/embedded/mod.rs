@@ -32,6 +32,7 @@ use logging::{Fate, Logged, Logging};
 use route::route;
 
 pub use logging::LogSetup;
+pub use report::TopicReport;
 
 mod clients;
 mod commits;
@@ -41,6 +42,7 @@ mod judging;
 mod keeping;
 mod logging;
 mod numbers;
+mod report;
 mod route;
 mod sessions;
 mod tail;
@@ -205,7 +207,7 @@ impl Embedded {
     fn take_one(
         &mut self,
         now: Now,
-        entry: &PublishEntry,
+        (origin, entry): (WorkerId, &PublishEntry),
         publishes: &PublishBatch,
         kept: bool,
         messages: &mut MessageBatch,
@@ -229,7 +231,8 @@ impl Embedded {
             return Ok(Taken { position: Position::NONE, fate, repeat: true });
         }
         let Some(shard) = self.shards.get_mut(place) else { return Err(Refusal::Topics) };
-        let position = shard.take(Taking { now, logged: fate.ruled }, slot, &intake);
+        let publisher = entry.session.map(|key| SessionAddress { worker: origin, key });
+        let position = shard.take(Taking { now, logged: fate.ruled, publisher }, slot, &intake);
         self.has_news |= shard.freshness.has_news();
         self.recent = intake.kept.then_some(slot);
         count_growth(&self.counters, shard, topics, bytes);
@@ -313,7 +316,7 @@ impl Engine for Embedded {
         let mut answers = Vec::new();
         let (mut accepted, mut refused, mut repeats) = (0, 0, 0);
         for entry in batch.entries() {
-            let result = self.take_one(now, entry, batch, true, &mut messages);
+            let result = self.take_one(now, (origin, entry), batch, true, &mut messages);
             match &result {
                 Ok(taken) if taken.repeat => repeats += 1,
                 Ok(_) => accepted += 1,

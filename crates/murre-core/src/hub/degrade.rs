@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use murre_protocol::{
     Timestamp,
     packet::{BrokerPacket, Message, Notice, NoticeKind},
@@ -22,8 +22,7 @@ use crate::{
     engine::Outputs,
     ids::{SessionKey, WorkerId},
     now::{Now, Tick},
-    outbox::Dropped,
-    session::Degraded,
+    session::{Degraded, LeftOut},
 };
 
 /// The time to the next step of a session of whose outbox a step could not free this part: looking again for each
@@ -74,7 +73,7 @@ struct Step {
     /// The messages a second of each topic that are half of what came.
     per_second: f64,
     /// What was taken out of the outbox.
-    left_out: Dropped,
+    left_out: HashMap<u64, LeftOut>,
 }
 
 impl Pace {
@@ -144,14 +143,16 @@ impl Hub {
         out: &mut Outputs,
         act: impl FnOnce(&mut Degraded, &mut dyn FnMut(&Message<'_>)),
     ) -> u64 {
-        let Self { degrading, subscriptions, counters, .. } = self;
-        let degraded = subscriptions.get_mut(place as usize).and_then(|of| of.degraded.as_mut());
-        let Some(degraded) = degraded else { return 0 };
+        let Self { degrading, subscriptions, sessions, .. } = self;
+        let Some(subscription) = subscriptions.get_mut(place as usize) else { return 0 };
+        let Some(degraded) = subscription.degraded.as_mut() else { return 0 };
+        let Some(key) = sessions.get(subscription.session as usize).map(|slot| slot.key) else { return 0 };
         let mut sending = std::mem::replace(&mut degrading.sending, MessageBatch::new(self.worker));
         let before = degraded.conflated.count();
         act(degraded, &mut into(&mut sending));
-        counters.conflated.add(degraded.conflated.count() - before);
+        let conflated = degraded.conflated.count() - before;
         degrading.settle(place, degraded);
+        self.count_conflated(key, conflated);
         let mut sent = 0;
         for entry in sending.entries() {
             let mut run = Run::single(&sending, entry);
@@ -175,6 +176,7 @@ impl Hub {
         };
         let stepping = subscriptions.iter().filter(|(sub, _)| step.subs.contains(sub));
         let stepping: Vec<(u64, u32)> = stepping.copied().collect();
+        let mut conflated = 0;
         for (sub, place) in &stepping {
             let Some(subscription) = self.subscriptions.get_mut(*place as usize) else { continue };
             let degraded = match &mut subscription.degraded {
@@ -188,10 +190,11 @@ impl Hub {
                 }
             };
             let left_out = step.left_out.remove(sub).unwrap_or_default();
-            self.counters.conflated.add(left_out.count());
+            conflated += left_out.count();
             degraded.conflated.join(left_out);
             degraded.untold_lag_ms = Some(step.lag_ms);
         }
+        self.count_conflated(key, conflated);
         if !stepping.is_empty() {
             self.note_pressure(key, self.now.tick + terms.recover, stepping.iter().map(|(_, place)| *place));
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::AcqRel;
 
 use murre_protocol::{Codec, Position, packet::OnSlow};
 
-use super::{Hub, Slot, run::Run, wake};
+use super::{Hub, run::Run, wake};
 use crate::{
     batch::{MessageBatch, MessageEntry},
     embedded::give_credit,
@@ -45,6 +45,7 @@ impl Hub {
         let Self { routes, index, subscriptions, sessions, pool, .. } = self;
         let (receivers, views) = routes.receivers(first.hash, run.topic(), index, subscriptions);
         let (mut copies, mut bytes, alone) = (0, 0, receivers.len() == 1);
+        let messages = run.entries().len() as u64;
         self.viewing.extend_from_slice(views);
         for receiver in receivers {
             if receiver.live & from == 0 {
@@ -66,11 +67,12 @@ impl Hub {
                 true => slot.outbox.append(pool, len, |block| run.append_to(block, codec, receiver.sub)),
                 false => slot.outbox.messages(pool, run.written(codec, receiver.sub)),
             }
+            slot.tally.delivered += messages;
             copies += 1;
             bytes += len;
             wake(slot, out);
         }
-        self.counters.delivered.add(copies * run.entries().len() as u64);
+        self.counters.delivered.add(copies * messages);
         self.counters.delivered_bytes.add(bytes as u64);
         self.fresh_bytes += bytes;
         if !self.special.is_empty() {
@@ -185,6 +187,7 @@ impl Hub {
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return false };
         let (sub, rule, has_view) = (subscription.sub, subscription.on_slow, subscription.view.is_some());
         let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return false };
+        let key = slot.key;
         let (tail, has_options) = run.tail(at, slot.outbox.codec());
         let fits = slot.outbox.fits(tail.len(), self.limits.outbox_max);
         // what was made for the subscription alone is not acknowledged
@@ -220,23 +223,20 @@ impl Hub {
                 }
                 Offer::Send => {}
                 Offer::Drop => {
-                    subscription.dropped.add(&String::from_utf8_lossy(run.topic()), 1);
-                    slot.owes_notice = true;
                     self.counters.ack_dropped.add(1);
+                    self.note_dropped(key, sub, LeftOut::of(&String::from_utf8_lossy(run.topic()), 1));
                     self.lost_messages(place);
                     return false;
                 }
             }
         } else if !fits {
-            let key = slot.key;
             if rule == OnSlow::Disconnect {
                 self.slow.push(key);
                 return false;
             }
             let wanted = tail.len();
             if slot.stuck || !self.make_room(key, wanted) {
-                let mut dropped = LeftOut::default();
-                dropped.add(&String::from_utf8_lossy(run.topic()), 1);
+                let dropped = LeftOut::of(&String::from_utf8_lossy(run.topic()), 1);
                 self.count_dropped(key, sub, dropped);
                 return false;
             }
@@ -251,6 +251,7 @@ impl Hub {
         let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return false };
         let (tail, has_options) = run.tail(at, slot.outbox.codec());
         slot.outbox.message(&mut self.pool, sub, has_options, tail);
+        slot.tally.delivered += 1;
         wake(slot, out);
         true
     }
@@ -330,6 +331,7 @@ impl Hub {
         }
         slot.waits_for_room |= window.is_waiting();
         counters.delivered.add(sent);
+        slot.tally.delivered += sent;
         if sent > 0 {
             wake(slot, out);
         }
@@ -340,18 +342,4 @@ impl Hub {
 /// Whether a batch is through, where this is the newest one that is, by worker.
 fn is_committed(committed: &[u64], gate: Gate) -> bool {
     gate.serial == 0 || committed.get(gate.from.index()).is_some_and(|newest| *newest >= gate.serial)
-}
-
-impl Slot {
-    /// Whether anything waits for room in the outbox.
-    pub(super) fn waits(&self) -> bool {
-        let session = &self.session;
-        session.snapshot.is_some()
-            || !session.snapshots_waiting.is_empty()
-            || session.paused
-            || !session.backlog.is_empty()
-            || self.owes_notice
-            || self.in_group
-            || self.waits_for_room
-    }
 }

@@ -44,6 +44,8 @@ impl Hub {
         let client = slot.session.client.take();
         let will = slot.session.will.take().filter(|_| farewell == Farewell::Lost);
         super::alarm(slot, out);
+        let is_durable = std::mem::take(&mut slot.session.expiry) > 0;
+        self.counters.durable_clients.sub(u64::from(is_durable));
         for (_, place) in subscriptions {
             self.drop_subscription(key, place, out);
         }

@@ -117,8 +117,16 @@ impl Hub {
         let Returning { sub, filter, begins, cursors, limited, view } = returning;
         let mut keeping = Keeping::back(begins, &cursors);
         let replay = keeping.go_on();
-        let wish =
-            Wish { sub, filter, group: None, replay: None, on_slow: None, ack: Some(true), view: None };
+        let wish = Wish {
+            sub,
+            filter,
+            group: None,
+            group_name: "".into(),
+            replay: None,
+            on_slow: None,
+            ack: Some(true),
+            view: None,
+        };
         let subscription = Subscription {
             keeping: Some(Box::new(keeping)),
             // nobody has asked for it on this connection

@@ -1,10 +1,11 @@
 //! A hub: the sessions of one worker, what they subscribe to, and the delivery of messages to them.
 //!
-//! It never waits and does no I/O. Methods are of four kinds:
+//! It never waits and does no I/O. Methods are of five kinds:
 //! - what shells report: [`Hub::open`], [`Hub::receive`], [`Hub::heard`], [`Hub::fail`], [`Hub::closed`];
 //! - how shells send: [`Hub::attend`], [`Hub::take`], [`Hub::sent`], [`Hub::status`];
 //! - what engines tell: [`Hub::handle`], [`Hub::deliver`];
-//! - time and the end: [`Hub::next_due`], [`Hub::tick`], [`Hub::shut_down`].
+//! - time and the end: [`Hub::next_due`], [`Hub::tick`], [`Hub::shut_down`];
+//! - what those who run the broker ask: [`Hub::report`], [`Listing`], [`Hub::expel`], [`Hub::count_slow`].
 //!
 //! | file | has |
 //! |---|---|
@@ -17,6 +18,7 @@
 //! | `sending` | how shells send, and what goes on when there is room again |
 //! | `degrade` | a lower rate for clients that read too slowly |
 //! | `slow` | what happens when an outbox is full |
+//! | `slot` | a session with its outbox and what it counts |
 //! | `views` | subscriptions with a view: evaluated once for all who share it |
 //! | `kept_views` | views of subscriptions that are kept over disconnects |
 //! | `routes` | topic → receivers, remembered |
@@ -24,6 +26,7 @@
 //! | `ending` | disconnects, takeovers, time-outs, shutdown |
 //! | `kept` | subscriptions that are kept over disconnects |
 //! | `holdings` | what a hub holds, in numbers |
+//! | `report`, `listing` | what is known of clients and their subscriptions |
 
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
@@ -39,7 +42,7 @@ use crate::{
     index::FilterIndex,
     limits::Limits,
     now::{Now, Tick},
-    outbox::{Outbox, Pool},
+    outbox::Pool,
     placement::Placement,
     session::{Close, Phase, Session, SessionKind, Subscription},
 };
@@ -51,17 +54,25 @@ mod ending;
 mod holdings;
 mod kept;
 mod kept_views;
+mod listing;
 mod packets;
+mod report;
 mod routes;
 mod run;
 mod sending;
 mod shares;
+mod slot;
 mod slow;
 mod subscribing;
 mod views;
 mod wish;
 
 pub use holdings::Holdings;
+pub use listing::{ClientPage, ListPlace, ListQuery, Listing};
+pub use report::{ClientReport, Party, SubscriptionReport, stream_of};
+pub use slot::{Peer, Traffic};
+
+use slot::{Slot, alarm, wake};
 
 /// What the broker says of itself.
 #[derive(Debug, Clone)]
@@ -148,6 +159,8 @@ pub struct Hub {
     timers: BinaryHeap<Reverse<(Tick, SessionKey)>>,
     /// Sessions that are to be disconnected for reading too slowly, once the batch is through.
     slow: Vec<SessionKey>,
+    /// Sessions that may be slow, each once.
+    watched: Vec<SessionKey>,
     /// Receivers of the message at hand that need more than a copy.
     special: Vec<routes::Receiver>,
     /// Views at work.
@@ -175,30 +188,6 @@ pub struct Hub {
     /// When the last input came; for what goes on because there is room again, where nobody tells the time.
     now: Now,
     shutting_down: bool,
-}
-
-struct Slot {
-    key: SessionKey,
-    session: Session,
-    outbox: Outbox,
-    /// How its client keeps up.
-    pace: degrade::Pace,
-    /// Whether the shell has been woken and not attended yet.
-    woken: bool,
-    /// Whether the shell has more to do than to send.
-    alarmed: bool,
-    /// Whether messages were left out that no NOTICE has told.
-    owes_notice: bool,
-    /// Whether it is a member of a group.
-    in_group: bool,
-    /// Whether messages of an acknowledged subscription wait for room in the outbox.
-    waits_for_room: bool,
-    /// Whether nothing that waits may be left out for another message: so until some of it went out.
-    stuck: bool,
-    /// How full its outbox was when its full socket was last tried again, in eighths.
-    level: u8,
-    /// Whether its socket took bytes since the session's time was last begun anew for not being read.
-    took_bytes: bool,
 }
 
 /// Publishes on their way to one worker's shards.
@@ -249,6 +238,7 @@ impl Hub {
             spare_batches: Vec::new(),
             timers: BinaryHeap::new(),
             slow: Vec::new(),
+            watched: Vec::new(),
             special: Vec::new(),
             views: views::Views::new(worker),
             degrading: degrade::Degrading::new(worker),
@@ -266,11 +256,17 @@ impl Hub {
         }
     }
 
-    /// A connection was made. `codec` is known where the client offered a subprotocol.
+    /// A connection was made. `codec` is known where the client offered a subprotocol, `peer` where there is a socket.
     ///
     /// # Errors
     /// There are as many sessions as there may be, or the broker is shutting down.
-    pub fn open(&mut self, now: Now, kind: SessionKind, codec: Option<Codec>) -> Result<SessionKey, Refused> {
+    pub fn open(
+        &mut self,
+        now: Now,
+        kind: SessionKind,
+        codec: Option<Codec>,
+        peer: Option<Peer>,
+    ) -> Result<SessionKey, Refused> {
         if self.shutting_down || self.sessions.len() >= self.limits.sessions_max {
             self.counters.sessions_refused.add(1);
             return Err(Refused);
@@ -278,20 +274,8 @@ impl Hub {
         self.serial = self.serial.wrapping_add(1);
         let entry = self.sessions.vacant_entry();
         let key = SessionKey { slot: entry.key() as u32, serial: self.serial };
-        entry.insert(Slot {
-            key,
-            session: Session::new(kind, codec, now.tick),
-            outbox: Outbox::new(codec.unwrap_or(Codec::MessagePack)),
-            pace: degrade::Pace::new(&self.limits),
-            woken: false,
-            alarmed: false,
-            owes_notice: false,
-            in_group: false,
-            waits_for_room: false,
-            stuck: false,
-            level: 0,
-            took_bytes: false,
-        });
+        let (session, pace) = (Session::new(kind, codec, now.tick), degrade::Pace::new(&self.limits));
+        entry.insert(Slot::new(key, session, pace, peer, now.wall));
         if kind == SessionKind::Client {
             self.schedule(key, now.tick + self.limits.hello_timeout);
         }
@@ -313,6 +297,7 @@ impl Hub {
     /// A WebSocket message came.
     pub fn receive(&mut self, now: Now, key: SessionKey, kind: MessageKind, bytes: &[u8], out: &mut Outputs) {
         self.now = now;
+        self.counters.received_bytes.add(bytes.len() as u64);
         let Some(slot) = self.slot_mut(key) else { return };
         let session = &mut slot.session;
         if session.is_closing() {
@@ -337,6 +322,8 @@ impl Hub {
                 slot.outbox.set_codec(spoken);
             }
         }
+        slot.tally.received.bytes += bytes.len() as u64;
+        let session = &mut slot.session;
         if session.phase != Phase::New {
             session.hear(now.tick);
         }
@@ -485,20 +472,5 @@ impl Hub {
     /// The encoding of a session's packets.
     pub fn codec(&self, key: SessionKey) -> Codec {
         self.slot(key).map_or(Codec::MessagePack, |slot| slot.outbox.codec())
-    }
-}
-
-/// Tells the shell that its session ends, or is to be read again.
-fn alarm(slot: &mut Slot, out: &mut Outputs) {
-    slot.alarmed = true;
-    wake(slot, out);
-}
-
-/// Tells the shell that its session has something to do, once until it attends.
-#[inline]
-fn wake(slot: &mut Slot, out: &mut Outputs) {
-    if !slot.woken {
-        slot.woken = true;
-        out.woken.push(slot.key);
     }
 }

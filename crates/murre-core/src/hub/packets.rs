@@ -34,6 +34,22 @@ impl Hub {
         bytes: &[u8],
         out: &mut Outputs,
     ) {
+        let mut publishes = 0;
+        self.handle_packets(now, key, (codec, bytes), &mut publishes, out);
+        self.counters.received.add(publishes);
+        if let Some(slot) = self.slot_mut(key) {
+            slot.tally.received.messages += publishes;
+        }
+    }
+
+    fn handle_packets(
+        &mut self,
+        now: Now,
+        key: SessionKey,
+        (codec, bytes): (Codec, &[u8]),
+        publishes: &mut u64,
+        out: &mut Outputs,
+    ) {
         let mut rest = bytes;
         let max_packet = self.limits.max_packet;
         loop {
@@ -44,6 +60,7 @@ impl Hub {
                         return self.keep_for_later(key, rest);
                     }
                     rest = behind;
+                    *publishes += 1;
                     let refused = self.publish(key, publish, out).is_err();
                     if refused && self.is_overfull(key) {
                         return self.keep_for_later(key, rest);
@@ -235,6 +252,7 @@ impl Hub {
             max_message: limits.max_message as u64,
             server: identity.server.as_str().into(),
         };
+        self.counters.durable_clients.add(u64::from(welcome.expiry > 0));
         self.send(key, &BrokerPacket::Connected(Box::new(connected)), out);
         self.supervise(now, key);
         for subscription in welcome.present.into_iter().flatten() {

@@ -1,14 +1,20 @@
 //! How shells send what waits for their sessions, and what goes on when there is room again.
 
-use super::{ANSWERS_SLACK, Close, Hub, Slot, Status, alarm};
+use super::{ANSWERS_SLACK, Close, Hub, Slot, Status, alarm, slow::watch};
 use crate::{engine::Outputs, ids::SessionKey, limits::Limits, outbox::Block, session::Phase};
 
 impl Hub {
     /// The shell looks after its session now; the next wake-up is a new one. True when there is more to it than
     /// bytes to send: the session ends, or is to be read again.
     pub fn attend(&mut self, key: SessionKey) -> bool {
-        let Some(slot) = self.slot_mut(key) else { return true };
+        let Self { sessions, limits, watched, .. } = self;
+        let Some(slot) = sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
+            return true;
+        };
         slot.woken = false;
+        if slot.outbox.len() > limits.outbox_max / 2 {
+            watch(slot, watched);
+        }
         std::mem::take(&mut slot.alarmed)
     }
 
@@ -61,6 +67,7 @@ impl Hub {
             self.pool.give_back(block);
             return;
         };
+        self.counters.sent_bytes.add(block.packets().len() as u64);
         slot.outbox.sent(&mut self.pool, block);
         slot.stuck = false;
         slot.took_bytes = true;

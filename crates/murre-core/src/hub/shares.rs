@@ -21,6 +21,8 @@ use crate::{
 /// The members of a group on one hub.
 #[derive(Debug, Default)]
 pub(super) struct LocalGroup {
+    /// The group's name.
+    pub name: Box<str>,
     /// Their subscriptions' places.
     pub members: Vec<u32>,
     /// Whose turn it is among those with equally little waiting.

@@ -1,17 +1,41 @@
 //! What happens when a session's outbox is full.
 
+use std::time::Duration;
+
 use murre_protocol::{
     Code,
     packet::{BrokerPacket, Notice, NoticeKind, OnSlow},
 };
 
-use super::Hub;
+use super::{
+    Hub,
+    slot::{Losses, Slot},
+};
 use crate::{
     engine::Outputs,
     ids::SessionKey,
-    now::Now,
+    now::{Now, Tick},
+    outbox::Dropped,
     session::{LeftOut, Subscription},
 };
+
+/// A session is slow for so long after it lost something.
+const SLOW_FOR: Duration = Duration::from_secs(10);
+
+impl Slot {
+    /// Whether it reads too slowly: its outbox is more than half full, or it lost something in the last 10 seconds.
+    pub(super) fn is_slow(&self, now: Tick, outbox_max: usize) -> bool {
+        let has_lost = |losses: &Losses| now.since(losses.last) < SLOW_FOR;
+        self.outbox.len() > outbox_max / 2 || self.tally.losses.as_deref().is_some_and(has_lost)
+    }
+}
+
+/// Puts a session among those that may be slow.
+pub(super) fn watch(slot: &mut Slot, watched: &mut Vec<SessionKey>) {
+    if !std::mem::replace(&mut slot.watched, true) {
+        watched.push(slot.key);
+    }
+}
 
 impl Hub {
     /// Frees a quarter of a full outbox, so that this is not needed for each message. False where that could not
@@ -29,31 +53,74 @@ impl Hub {
                 None => Some(OnSlow::DropOldest),
             }
         };
-        let dropped = slot.outbox.make_room(pool, target, &rules);
+        let Dropped { by_subscription, conflated } = slot.outbox.make_room(pool, target, &rules);
         let fits = slot.outbox.fits(wanted, max);
         // looking again for each message would cost everyone else
         slot.stuck = !fits;
-        for (sub, count) in dropped {
-            self.count_dropped(key, sub, count);
+        for (sub, dropped) in by_subscription {
+            self.count_dropped(key, sub, dropped);
         }
+        self.count_conflated(key, conflated);
         fits
     }
 
     pub(super) fn count_dropped(&mut self, key: SessionKey, sub: u64, dropped: LeftOut) {
-        let count = dropped.count();
-        self.counters.dropped.add(count);
-        let Some(slot) = self.slot_mut(key) else { return };
+        self.counters.dropped.add(dropped.count());
+        self.note_dropped(key, sub, dropped);
+        let place = self.slot(key).and_then(|slot| slot.session.subscription(sub));
+        if let Some(place) = place {
+            self.lost_messages(place);
+        }
+    }
+
+    /// Counts messages that a session does not get since newer ones of their topics take their place.
+    pub(super) fn count_conflated(&mut self, key: SessionKey, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let now = self.now.tick;
+        self.counters.conflated.add(count);
+        let Some(slot) = self.sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
+            return;
+        };
+        let losses = slot.tally.losses.get_or_insert_default();
+        losses.conflated += count;
+        losses.last = now;
+        watch(slot, &mut self.watched);
+    }
+
+    /// Notes messages that a subscription does not get, for its NOTICE and for those who ask.
+    pub(super) fn note_dropped(&mut self, key: SessionKey, sub: u64, dropped: LeftOut) {
+        let (now, count) = (self.now.tick, dropped.count());
+        let Some(slot) = self.sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
+            return;
+        };
         slot.owes_notice = true;
+        let losses = slot.tally.losses.get_or_insert_default();
+        losses.dropped += count;
+        losses.last = now;
         let place = slot.session.subscription(sub);
         if let Some(subscription) = place.and_then(|place| self.subscriptions.get_mut(place as usize)) {
             subscription.dropped.join(dropped);
+            subscription.dropped_in_all += count;
             if let Some(degraded) = &mut subscription.degraded {
                 degraded.dropped += count;
             }
         }
-        if let Some(place) = place {
-            self.lost_messages(place);
-        }
+        watch(slot, &mut self.watched);
+    }
+
+    /// Looks at the sessions that may be slow, and counts those that are. To be called about once a second.
+    pub fn count_slow(&mut self, now: Now) {
+        let Self { sessions, watched, limits, counters, .. } = self;
+        watched.retain(|key| {
+            let Some(slot) = sessions.get_mut(key.slot as usize).filter(|slot| slot.key == *key) else {
+                return false;
+            };
+            slot.watched = slot.is_slow(now.tick, limits.outbox_max);
+            slot.watched
+        });
+        counters.slow.set(watched.len() as u64);
     }
 
     /// Tells a client what was left out, by subscription, now that it reads again.

@@ -91,7 +91,7 @@ impl Hub {
             self.set_view(place, viewed);
         }
         match wish.group {
-            Some(group) => self.join(group, place, &wish.filter, out),
+            Some(group) => self.join((group, &wish.group_name), place, &wish.filter, out),
             None => {
                 if wish.ack == Some(true) {
                     self.ask_to_keep(key, place, out);
@@ -185,7 +185,13 @@ impl Hub {
     }
 
     /// Adds a member to a group; the first one of this hub waits until the engine knows.
-    fn join(&mut self, group: GroupId, place: u32, filter: &TopicFilter<'_>, out: &mut Outputs) {
+    fn join(
+        &mut self,
+        (group, name): (GroupId, &str),
+        place: u32,
+        filter: &TopicFilter<'_>,
+        out: &mut Outputs,
+    ) {
         let acknowledges = self.subscriptions.get(place as usize).is_some_and(|of| of.ack.is_some());
         let first = !self.groups.contains_key(&group);
         let local = self.groups.entry(group).or_default();
@@ -201,6 +207,7 @@ impl Hub {
             (false, None) => self.number(),
         };
         if first && let Some(local) = self.groups.get_mut(&group) {
+            local.name = name.into();
             local.announced = Some(serial);
         }
         self.tell_group(group, filter, serial, out);

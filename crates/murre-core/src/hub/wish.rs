@@ -1,6 +1,6 @@
 //! What a SUBSCRIBE asks for, read and checked.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use murre_protocol::{
     Code, Position, SharedFilter, TopicFilter,
@@ -24,6 +24,8 @@ pub(super) struct Wish<'a> {
     pub filter: TopicFilter<'a>,
     /// The group, of a shared one.
     pub group: Option<GroupId>,
+    /// The group's name; empty where there is none.
+    pub group_name: Cow<'a, str>,
     /// Where to begin, if it says so.
     pub replay: Option<Replay>,
     /// The rule for a client that reads too slowly, if it says so.
@@ -46,7 +48,8 @@ impl<'a> Wish<'a> {
         let group = shared.group.as_ref().map(|group| broker.placement.group(group, shared.filter.as_str()));
         let SubscribeOptions { on_slow, ack, .. } = subscribe.options;
         let view = read_view(&subscribe.options, group.is_some())?;
-        Ok(Self { sub: subscribe.sub, filter: shared.filter, group, replay, on_slow, ack, view })
+        let group_name = shared.group.unwrap_or_default();
+        Ok(Self { sub: subscribe.sub, filter: shared.filter, group, group_name, replay, on_slow, ack, view })
     }
 
     /// The subscription that it makes.
@@ -69,6 +72,7 @@ impl<'a> Wish<'a> {
             stage: Stage::Announced { replay: self.replay.clone().unwrap_or(begin), answers: 1 },
             view: None,
             dropped: LeftOut::default(),
+            dropped_in_all: 0,
             degraded: None,
             history_end: 0,
         }

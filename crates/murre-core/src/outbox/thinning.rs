@@ -3,10 +3,8 @@
 use hashbrown::{HashMap, HashSet};
 use murre_protocol::{Timestamp, packet::BrokerPacket};
 
-use super::{
-    Outbox, Pool,
-    overflow::{Dropped, SlowRules},
-};
+use super::{Outbox, Pool, overflow::SlowRules};
+use crate::session::LeftOut;
 
 /// What of an outbox's messages could be left out.
 #[derive(Debug, Default)]
@@ -23,7 +21,7 @@ pub struct Halved {
     /// The number of messages of each topic that would have been exactly half of all; those with more have fewer now.
     pub most: f64,
     /// What was taken out.
-    pub left_out: Dropped,
+    pub left_out: HashMap<u64, LeftOut>,
 }
 
 impl Outbox {
@@ -49,7 +47,7 @@ impl Outbox {
     /// most. What is left of a topic is spread evenly, and its newest message is among it.
     pub fn halve(&mut self, pool: &mut Pool, rules: &impl SlowRules) -> Halved {
         let (most, surplus) = self.surplus(rules);
-        let mut left_out = Dropped::new();
+        let mut left_out = HashMap::new();
         self.retain(pool, &mut left_out, |live| !surplus.contains(&live.number));
         Halved { most, left_out }
     }

@@ -21,6 +21,13 @@ impl LeftOut {
         Self { count, topics: Vec::new() }
     }
 
+    /// Messages of one topic.
+    pub fn of(topic: &str, count: u64) -> Self {
+        let mut left_out = Self::default();
+        left_out.add(topic, count);
+        left_out
+    }
+
     /// How many in all.
     pub fn count(&self) -> u64 {
         self.count

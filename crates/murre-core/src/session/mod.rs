@@ -107,6 +107,8 @@ pub enum SessionKind {
     Client,
     /// A part of this process: open at once, without a client id.
     Local,
+    /// A stream over HTTP: the same, and shown among the clients.
+    Events,
 }
 
 /// A subscription, in its hub's table.
@@ -134,6 +136,8 @@ pub struct Subscription {
     pub view: Option<Box<Viewed>>,
     /// Messages left out and not told yet.
     pub dropped: LeftOut,
+    /// Messages left out since it began.
+    pub dropped_in_all: u64,
     /// What holds it to a lower rate, while its client reads too slowly.
     pub degraded: Option<Box<Degraded>>,
     /// The place in the outbox up to which there may be history, which no rule for slow clients leaves out.
@@ -284,7 +288,7 @@ impl Session {
     /// A session that has just begun.
     pub fn new(kind: SessionKind, codec: Option<Codec>, now: Tick) -> Self {
         Self {
-            phase: if kind == SessionKind::Local { Phase::Open } else { Phase::New },
+            phase: if kind == SessionKind::Client { Phase::New } else { Phase::Open },
             kind,
             codec,
             client: None,

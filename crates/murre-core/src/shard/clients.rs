@@ -333,6 +333,11 @@ impl Clients {
         expired
     }
 
+    /// The session that a client is online with.
+    pub fn online(&self, client: &ClientId) -> Option<SessionAddress> {
+        self.records.get(client)?.online
+    }
+
     /// How many records.
     pub fn len(&self) -> usize {
         self.records.len()

@@ -211,7 +211,7 @@ mod tests {
         let intake = Intake { hash: 7, topic, format: Format::Text, payload: b"x", options: None, kept };
         let slot = shard.locate(&intake, None).unwrap();
         let now = Now { tick: Tick(ms), ..Now::default() };
-        shard.take(Taking { now, logged: false }, slot, &intake);
+        shard.take(Taking { now, logged: false, publisher: None }, slot, &intake);
     }
 
     #[test]

@@ -12,12 +12,15 @@ use murre_protocol::{
 
 pub use clients::{Claim, ClientEvent, Clients, Directory, Ended, Will};
 pub use freshness::{Freshness, News};
+pub use publishers::Publisher;
 pub use sequences::{Seen, SequenceChange, Sequences};
-pub use topics::{Cursor, NewValue, Route, Topic, TopicSlot, TopicTable, UnkeptWanted, Value};
+pub use topics::{Cursor, Route, Topic, TopicSlot, TopicTable, UnkeptWanted};
+pub use value::{NewValue, Value};
 
 use crate::{
     batch::MessageBatch,
     expect::ExpectRules,
+    ids::SessionAddress,
     limits::Limits,
     log::{KeepRules, ShardStart},
     now::{Now, Tick},
@@ -25,9 +28,11 @@ use crate::{
 
 mod clients;
 mod freshness;
+mod publishers;
 mod sequences;
 mod sessions;
 mod topics;
+mod value;
 
 /// The part of the engine for one shard's topics.
 #[derive(Debug)]
@@ -135,6 +140,8 @@ pub struct Taking {
     pub now: Now,
     /// Whether the log gets it.
     pub logged: bool,
+    /// The client that it is of.
+    pub publisher: Option<SessionAddress>,
 }
 
 impl Intake<'_> {
@@ -194,6 +201,7 @@ impl Shard {
                     options: message.options.map(|options| Box::new(options.into_owned())),
                     kept: true,
                     logged: true,
+                    publisher: None,
                 },
             );
         }
@@ -331,6 +339,7 @@ impl Shard {
             options,
             kept: intake.kept,
             logged: taking.logged,
+            publisher: taking.publisher,
         };
         self.topics.store(slot, value);
         position

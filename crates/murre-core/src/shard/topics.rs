@@ -7,12 +7,19 @@
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use murre_protocol::{Format, Position, Timestamp, packet::MessageOptions};
+use murre_protocol::Position;
 use slab::Slab;
 use smallvec::SmallVec;
 
-use super::freshness::Watch;
-use crate::{ids::GroupId, log::RuleId};
+use super::{
+    freshness::Watch,
+    publishers::{Earlier, Publisher},
+    value::{NewValue, Value},
+};
+use crate::{
+    ids::{GroupId, SessionAddress},
+    log::RuleId,
+};
 
 /// A topic's place in its table, which another one may have once it is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,42 +42,11 @@ pub struct Topic {
     pub rule: Option<RuleId>,
     /// How it stands, where its silence is watched over.
     pub watch: Option<Box<Watch>>,
+    /// Who has published the last value, as far as it was a client of this process.
+    publisher: Option<SessionAddress>,
     hash: u64,
     /// Whether it stands in the list of deleted ones, once.
     listed: bool,
-}
-
-/// A topic's last value.
-#[derive(Debug, Default)]
-pub struct Value {
-    /// How the payload is to be read.
-    pub format: Format,
-    /// The payload. Its memory is used again for the next value.
-    pub payload: Vec<u8>,
-    /// When the broker took it.
-    pub time: Timestamp,
-    /// Where it stands.
-    pub position: Position,
-    /// What is rarely there.
-    pub options: Option<Box<MessageOptions<'static>>>,
-    /// Whether it is a value to show. One that was deleted stands only as long as a snapshot runs that may have
-    /// shown the topic already, and is owed the deletion.
-    pub kept: bool,
-    /// Whether the log has it.
-    pub logged: bool,
-}
-
-impl Value {
-    /// Bytes of the payload and of what the options carry.
-    fn bytes(&self) -> usize {
-        self.payload.len() + self.options.as_deref().map_or(0, options_bytes)
-    }
-
-    /// Whether it is of no use any more.
-    pub fn is_expired(&self, now: Timestamp) -> bool {
-        let expiry = self.options.as_ref().and_then(|options| options.expiry);
-        expiry.is_some_and(|seconds| now >= self.time.plus_seconds(seconds))
-    }
 }
 
 /// Who wants a topic, as of a generation of the interest index.
@@ -108,6 +84,8 @@ pub struct TopicTable {
     /// Bytes of names and payloads.
     bytes: usize,
     forgotten: Forgotten,
+    /// Who has published to topics before their last publishers.
+    earlier: Earlier,
 }
 
 /// The offsets of the last messages of topics without a keep rule that are no longer in the table.
@@ -130,7 +108,8 @@ impl TopicTable {
         let mut nodes = Slab::new();
         nodes.insert(Node { previous: END, next: END, topic: None });
         let (by_name, forgotten) = (HashTable::new(), Forgotten::default());
-        Self { nodes, by_name, cursors: 0, gone: Vec::new(), bytes: 0, forgotten }
+        let (gone, earlier) = (Vec::new(), Earlier::default());
+        Self { nodes, by_name, cursors: 0, gone, bytes: 0, forgotten, earlier }
     }
 
     /// How many topics.
@@ -173,6 +152,7 @@ impl TopicTable {
             route: Route::default(),
             rule,
             watch: None,
+            publisher: None,
             hash,
             listed: false,
         };
@@ -223,6 +203,10 @@ impl TopicTable {
         // no snapshot can have shown a topic that is new
         let never_shown = last.position == Position::NONE;
         self.bytes = self.bytes + value.bytes() - last.bytes();
+        if topic.publisher != value.publisher {
+            let before = std::mem::replace(&mut topic.publisher, value.publisher);
+            self.earlier.note(slot.0, before.map(|session| (session, last.time)), value.publisher);
+        }
         last.payload.clear();
         last.payload.extend_from_slice(value.payload);
         last.format = value.format;
@@ -245,6 +229,7 @@ impl TopicTable {
         self.unlink(slot.0);
         let Some(topic) = self.nodes.try_remove(slot.0).and_then(|node| node.topic) else { return };
         self.bytes -= topic.name.len() + topic.value.bytes();
+        self.earlier.forget(slot.0);
         if topic.rule.is_none() {
             let own = topic.name.starts_with('$');
             let last = if own { &mut self.forgotten.own } else { &mut self.forgotten.usual };
@@ -253,6 +238,14 @@ impl TopicTable {
         if let Ok(entry) = self.by_name.find_entry(topic.hash, |at| *at == slot.0) {
             entry.remove();
         }
+    }
+
+    /// Who has published to a topic, as far as it is remembered, the last one first.
+    pub fn publishers(&self, hash: u64, name: &str) -> Vec<Publisher> {
+        let Some(slot) = self.find(hash, name) else { return Vec::new() };
+        let Some(topic) = self.topic(slot) else { return Vec::new() };
+        let last = topic.publisher.map(|session| Publisher { session, last: topic.value.time });
+        last.into_iter().chain(self.earlier.of(slot.0)).collect()
     }
 
     /// Whether a topic without a keep rule that `wants` may have had messages past `offset`, of which no log knows.
@@ -367,41 +360,9 @@ pub struct UnkeptWanted<'a> {
     pub usual: bool,
 }
 
-/// A value on its way into a table.
-#[derive(Debug)]
-pub struct NewValue<'a> {
-    /// How the payload is to be read.
-    pub format: Format,
-    /// The payload.
-    pub payload: &'a [u8],
-    /// When the broker took it.
-    pub time: Timestamp,
-    /// Where it stands.
-    pub position: Position,
-    /// What is rarely there.
-    pub options: Option<Box<MessageOptions<'static>>>,
-    /// Whether it is a value to show; see [`Value::kept`].
-    pub kept: bool,
-    /// Whether the log has it.
-    pub logged: bool,
-}
-
-impl NewValue<'_> {
-    fn bytes(&self) -> usize {
-        self.payload.len() + self.options.as_deref().map_or(0, options_bytes)
-    }
-}
-
-/// Bytes that a message's options carry.
-fn options_bytes(options: &MessageOptions<'_>) -> usize {
-    let properties: usize = options.properties.iter().map(|(key, value)| key.len() + value.len()).sum();
-    let reply_to = options.reply_to.as_ref().map_or(0, |topic| topic.len());
-    let correlation = options.correlation.as_ref().map_or(0, |bytes| bytes.len());
-    size_of::<MessageOptions<'_>>() + properties + reply_to + correlation
-}
-
 #[cfg(test)]
 mod tests {
+    use murre_protocol::{Format, Timestamp};
     use proptest::prelude::*;
 
     use super::*;
@@ -421,6 +382,7 @@ mod tests {
                 options: None,
                 kept,
                 logged: false,
+                publisher: None,
             },
         );
     }

@@ -26,7 +26,7 @@ use crate::{
 /// Methods that act let all that follows happen before they return, save time: that passes in [`Broker::run_for`]
 /// alone (and a few microseconds for each step between workers).
 pub struct Broker {
-    world: Rc<RefCell<World>>,
+    pub(super) world: Rc<RefCell<World>>,
     publisher: RefCell<Option<Client>>,
     next_worker: RefCell<u8>,
     workers: u8,

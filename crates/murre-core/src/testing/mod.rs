@@ -19,12 +19,14 @@
 //! | module | is |
 //! |---|---|
 //! | `broker` | the broker, for tests to hold |
+//! | `asked` | what those who run it ask |
 //! | `client`, `heard` | one connection, for tests to hold: what it does, what it looks at |
 //! | `world` | the events and their order |
 //! | `wire` | a connection between its client and its session |
 //! | `said` | what the broker said |
 //! | `random`, `time` | a seeded generator, lengths of time |
 
+mod asked;
 mod broker;
 mod client;
 mod heard;

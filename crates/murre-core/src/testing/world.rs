@@ -207,6 +207,11 @@ impl World {
         self.parts.iter().map(|part| &part.worker)
     }
 
+    /// Their names.
+    pub(super) fn all_workers(&self) -> impl Iterator<Item = WorkerId> + use<> {
+        self.placement.all_workers()
+    }
+
     /// Lets a hub do something out of turn.
     pub(super) fn with_hub<R>(
         &mut self,
@@ -222,7 +227,7 @@ impl World {
     /// Makes a connection, if the hub takes it.
     pub(super) fn open(&mut self, worker: WorkerId, codec: Codec, offered: bool) -> Option<usize> {
         let known = offered.then_some(codec);
-        let opened = self.with_hub(worker, |now, hub, _| hub.open(now, SessionKind::Client, known));
+        let opened = self.with_hub(worker, |now, hub, _| hub.open(now, SessionKind::Client, known, None));
         let key = opened.ok()?;
         self.wires.push(Wire::new(worker, key, codec));
         self.sessions.insert((worker, key), self.wires.len() - 1);

@@ -19,6 +19,7 @@ mod limits;
 mod malformed_packets;
 mod nothing_is_missed;
 mod presence;
+mod reports;
 mod requests_and_replies;
 mod shared_acknowledgements;
 mod shared_subscriptions;

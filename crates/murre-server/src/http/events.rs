@@ -22,8 +22,8 @@ use murre_protocol::{
 };
 use serde::Deserialize;
 
-use super::{problem::Problem, topics::open, view::ViewQuery};
-use crate::shell::local::LocalSession;
+use super::{problem::Problem, view::ViewQuery};
+use crate::shell::{local::LocalSession, runtime::Local};
 
 /// Proxies close what is silent; a comment goes out this often.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -55,7 +55,8 @@ pub(crate) async fn stream(
         }
     };
     let view = view.view().map_err(|why| bad(&why))?;
-    let session = open(&request, Codec::Json)?;
+    let local = request.app_data::<Local>().ok_or_else(Problem::unavailable)?;
+    let session = LocalSession::stream(local, request.peer_addr()).map_err(|_| Problem::unavailable())?;
     let filter = query.filter.as_deref().unwrap_or("#");
     let options = SubscribeOptions { from: Some(from), on_slow, view, ..Default::default() };
     session.send(&ClientPacket::Subscribe(Box::new(Subscribe { sub: 1, filter: filter.into(), options })));

@@ -215,7 +215,7 @@ async fn snapshot(
 }
 
 /// A session for a request.
-pub(super) fn open(request: &HttpRequest, codec: Codec) -> Result<LocalSession, Problem> {
+fn open(request: &HttpRequest, codec: Codec) -> Result<LocalSession, Problem> {
     let local = request.app_data::<Local>().ok_or_else(Problem::unavailable)?;
     LocalSession::open(local, codec).map_err(|_| Problem::unavailable())
 }

@@ -2,11 +2,12 @@
 
 use std::{
     future::poll_fn,
+    net::SocketAddr,
     task::{Context, Poll},
 };
 
 use murre_core::{
-    hub::{Farewell, MessageKind, Refused},
+    hub::{Farewell, MessageKind, Peer, Refused},
     ids::SessionKey,
     session::SessionKind,
 };
@@ -22,9 +23,24 @@ pub(crate) struct LocalSession {
 }
 
 impl LocalSession {
-    /// Opens a session that speaks `codec`.
+    /// Opens a session that speaks `codec`, for a request.
     pub(crate) fn open(local: &Local, codec: Codec) -> Result<Self, Refused> {
-        let key = local.with_hub(|now, hub, _| hub.open(now, SessionKind::Local, Some(codec)))?;
+        Self::open_as(local, codec, SessionKind::Local, None)
+    }
+
+    /// Opens a session that speaks JSON, for a stream that goes on.
+    pub(crate) fn stream(local: &Local, peer: Option<SocketAddr>) -> Result<Self, Refused> {
+        Self::open_as(local, Codec::Json, SessionKind::Events, peer)
+    }
+
+    fn open_as(
+        local: &Local,
+        codec: Codec,
+        kind: SessionKind,
+        peer: Option<SocketAddr>,
+    ) -> Result<Self, Refused> {
+        let peer = peer.map(Peer::from);
+        let key = local.with_hub(|now, hub, _| hub.open(now, kind, Some(codec), peer))?;
         Ok(Self { local: local.clone(), key, codec })
     }
 

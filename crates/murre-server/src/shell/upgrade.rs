@@ -6,7 +6,7 @@ use actix_codec::Framed;
 use actix_http::{Request, StatusCode, h1};
 use actix_rt::net::TcpStream;
 use actix_service::{Service, ServiceFactory};
-use murre_core::session::SessionKind;
+use murre_core::{hub::Peer, session::SessionKind};
 use murre_protocol::{Codec, SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK};
 use socket2::{SockRef, TcpKeepalive};
 
@@ -109,8 +109,8 @@ impl UpgradeService {
                 actix_rt::spawn(Echo::new(Socket::new(parts.io, limits, unread, answer)));
             }
             Ok(Judged::Session(accepted)) => {
-                let codec = codec_of(accepted.subprotocol);
-                match self.local.with_hub(|now, hub, _| hub.open(now, SessionKind::Client, codec)) {
+                let (codec, peer) = (codec_of(accepted.subprotocol), request.peer_addr().map(Peer::from));
+                match self.local.with_hub(|now, hub, _| hub.open(now, SessionKind::Client, codec, peer)) {
                     Ok(key) => {
                         accepted.write_http1(&mut answer);
                         let socket = Socket::new(parts.io, limits, unread, answer);
