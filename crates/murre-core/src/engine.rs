@@ -107,6 +107,13 @@ pub enum EngineInput {
     Positions(SnapshotId),
     /// The last values of all matching topics, or their history, in slices.
     Snapshot(SnapshotCommand),
+    /// Something that the broker itself publishes, to a topic of this worker's shards.
+    Own {
+        /// Where to: a topic under `$murre`.
+        topic: Box<str>,
+        /// JSON.
+        payload: Box<str>,
+    },
     /// Something that the log answers.
     Log(LogEvent),
     /// A connection claims a client id.

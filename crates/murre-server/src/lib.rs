@@ -11,6 +11,7 @@
 //! | `log` | where messages are kept |
 //! | `reading` | reads of the log for requests |
 //! | `process` | what all workers share |
+//! | `stats` | what the broker says of itself each second |
 //! | `serve` | starting and stopping |
 //! | `closing` | what is done at the end |
 //! | `files` | how many files the process may have open |
@@ -29,6 +30,7 @@ mod process;
 mod reading;
 mod serve;
 mod shell;
+mod stats;
 pub mod websocket;
 
 pub use embed::{Broker, service};

@@ -14,7 +14,7 @@ use std::{
 use actix_rt::ArbiterHandle;
 use murre_core::{
     actor::{Directory, WorkerAddress},
-    counters::Counters,
+    counters::{Counter, Counters},
     embedded::{Embedded, EmbeddedSetup, LogSetup},
     engine::{EngineInput, Input},
     expect::ExpectRules,
@@ -22,20 +22,22 @@ use murre_core::{
     ids::WorkerId,
     kept::{Debt, Restored},
     limits::{Degrade, Limits},
-    log::{KeepRules, LogCommand, LogEvent, ShardStart, Start},
+    log::{KeepRule, KeepRules, LogCommand, LogEvent, ShardStart, Start},
     placement::{Placement, SHARDS_DEFAULT},
     shard,
     worker::Worker,
 };
-use murre_protocol::TopicFilter;
-use murre_store::Copier;
+use murre_protocol::{ClientId, Timestamp, TopicFilter, TopicName};
+use murre_store::{Copier, Stats};
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::Semaphore;
 
 use crate::{
     clock::Clock,
     config::{self, Config},
     log::{self, AnyLog, Begun, Sink},
     reading::Readers,
+    stats::StatsHistory,
     websocket::AllowedOrigins,
     websocket::origin::OwnHost,
 };
@@ -68,7 +70,15 @@ pub(crate) struct Process {
     sessions: Mutex<Arc<Restored>>,
     stopping: AtomicBool,
     incomplete: AtomicBool,
+    /// When it began, by the calendar.
+    began: Timestamp,
+    pub(crate) stats: StatsHistory,
+    /// Questions of those who run the broker that may be under way.
+    pub(crate) questions: Semaphore,
 }
+
+/// Questions of those who run the broker that may be under way at once, each a page of clients at most.
+const QUESTIONS_MAX: usize = 16;
 
 impl Process {
     /// A process of `workers` workers.
@@ -117,6 +127,9 @@ impl Process {
             sessions: Mutex::new(sessions),
             stopping: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
+            began: clock.now().wall,
+            stats: StatsHistory::default(),
+            questions: Semaphore::new(QUESTIONS_MAX),
             config,
         });
         let _ = own.set(Arc::downgrade(&process));
@@ -131,6 +144,36 @@ impl Process {
     /// How many shards there are.
     pub(crate) fn shards(&self) -> u8 {
         self.placement.shards
+    }
+
+    /// Its name and version.
+    pub(crate) fn server(&self) -> &str {
+        &self.identity.server
+    }
+
+    /// When it began.
+    pub(crate) fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// The worker that runs a topic's shard.
+    pub(crate) fn worker_of_topic(&self, topic: &str) -> WorkerId {
+        self.placement.worker(self.placement.shard(self.placement.topic_hash(topic)))
+    }
+
+    /// The worker that has a client's record.
+    pub(crate) fn worker_of_client(&self, client: &ClientId) -> WorkerId {
+        self.placement.worker(self.placement.client_shard(client))
+    }
+
+    /// Every worker.
+    pub(crate) fn all_workers(&self) -> impl Iterator<Item = WorkerId> + use<> {
+        self.placement.all_workers()
+    }
+
+    /// The keep rule that holds for a topic.
+    pub(crate) fn rule_of(&self, topic: &TopicName<'_>) -> Option<&KeepRule> {
+        self.rules.rule(self.rules.of(topic)?)
     }
 
     /// The shards that have topics which match a filter.
@@ -152,6 +195,11 @@ impl Process {
     /// What copies the store, where there is one.
     pub(crate) fn copier(&self) -> Option<Copier> {
         self.log.read().as_ref().and_then(AnyLog::copier)
+    }
+
+    /// What the store has counted, where there is one.
+    pub(crate) fn store_stats(&self) -> Option<Stats> {
+        self.log.read().as_ref().and_then(AnyLog::stats)
     }
 
     /// Ends the log in order. Nothing may be published any more.
@@ -218,6 +266,12 @@ impl Process {
         self.workers.get().map(|(directory, _)| directory)
     }
 
+    /// Runs something on a worker's thread. False where there is none, or no more.
+    pub(crate) fn on_worker(&self, worker: WorkerId, act: impl FnOnce() + Send + 'static) -> bool {
+        let arbiter = self.workers.get().and_then(|(_, arbiters)| arbiters.get(worker.index()));
+        arbiter.is_some_and(|arbiter| arbiter.spawn_fn(act))
+    }
+
     /// Runs something on every worker's thread.
     pub(crate) fn on_all_workers(&self, act: impl Fn() + Send + Clone + 'static) {
         for arbiter in self.workers.get().map(|(_, arbiters)| arbiters.as_slice()).unwrap_or_default() {
@@ -257,7 +311,17 @@ impl Process {
 
     /// Sessions that are open, on all workers.
     pub(crate) fn sessions(&self) -> u64 {
-        self.counters.iter().map(|counters| counters.sessions.value()).sum()
+        self.sum(|counters| &counters.sessions)
+    }
+
+    /// Client ids that are online.
+    pub(crate) fn clients(&self) -> u64 {
+        self.clients.len() as u64
+    }
+
+    /// A counter, summed over the workers.
+    pub(crate) fn sum(&self, counter: impl Fn(&Counters) -> &Counter) -> u64 {
+        self.counters.iter().fold(0, |sum, counters| sum.wrapping_add(counter(counters).value()))
     }
 
     /// Every counter, summed over the workers.
@@ -268,9 +332,9 @@ impl Process {
                 sum.3 = sum.3.wrapping_add(value);
             }
         }
-        sums.push(("clients", "gauge", " Client ids that are online.", self.clients.len() as u64));
+        sums.push(("clients", "gauge", " Client ids that are online.", self.clients()));
         sums.push(("history_answers", "gauge", " Answers of HTTP's history under way.", self.readers.len()));
-        if let Some(stats) = self.log.read().as_ref().and_then(AnyLog::stats) {
+        if let Some(stats) = self.store_stats() {
             sums.extend(stats.all());
         }
         sums

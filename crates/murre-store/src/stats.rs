@@ -65,6 +65,8 @@ stats! {
         queue_bytes: "gauge",
         /// Commits; each has all batches that waited.
         commits: "counter",
+        /// Microseconds that commits took.
+        commit_micros: "counter",
         /// Batches that were committed.
         batches: "counter",
         /// Records that were committed.

@@ -417,6 +417,10 @@ impl Engine for Embedded {
             }
             EngineInput::Snapshot(command) => self.snapshot(now, command, out),
             EngineInput::Log(event) => self.log_event(now, event, out),
+            EngineInput::Own { topic, payload } => {
+                self.publish_own(now, &topic, &payload, true, out);
+                self.logging.flush(&mut out.log);
+            }
             EngineInput::Connect { client, claim } => self.client_connects(now, client, claim, out),
             EngineInput::Ended { client, ended } => self.client_ended(now, client, ended, out),
             EngineInput::Kept { client, session, request } => {

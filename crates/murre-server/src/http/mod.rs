@@ -5,7 +5,7 @@
 //! | `topics` | `/topics`: publish, last value, clear, list |
 //! | `events` | `/events`: Server-Sent Events |
 //! | `history` | `/history`: messages of the past |
-//! | `admin` | `/admin/backup`, for programs of this machine |
+//! | `admin` | `/admin`: clients, topics, backups, for programs of this machine |
 //! | `health` | `/health/live`, `/health/ready`, `/metrics` |
 //! | `page` | `/` and what the page asks for |
 //! | `view` | a view in a query |
@@ -51,7 +51,7 @@ pub(crate) fn configure(routes: &mut web::ServiceConfig, process: &Arc<Process>)
         )
         .service(resource("/history", "GET").route(web::get().to(history::history)))
         .service(resource("/history/{topic:.*}", "GET").route(web::get().to(history::history)))
-        .service(resource("/admin/backup", "POST").route(web::post().to(admin::backup)))
+        .configure(admin::configure)
         .service(resource("/events", "GET").route(web::get().to(events::stream)))
         .service(resource("/health/live", "GET").route(web::get().to(health::live)))
         .service(resource("/health/ready", "GET").route(web::get().to(health::ready)))

@@ -114,10 +114,14 @@ pub(crate) async fn list(
     Ok(HttpResponse::Ok().json(serde_json::json!({ "topics": topics, "count": found })))
 }
 
-/// The topic in the path, which may have encoded characters.
 fn topic(request: &HttpRequest) -> Result<TopicName<'static>, Problem> {
+    topic_behind("/topics/", request)
+}
+
+/// The topic in the path, which may have encoded characters.
+pub(super) fn topic_behind(prefix: &str, request: &HttpRequest) -> Result<TopicName<'static>, Problem> {
     let path = request.uri().path();
-    let encoded = path.strip_prefix("/topics/").unwrap_or_default();
+    let encoded = path.strip_prefix(prefix).unwrap_or_default();
     let text = percent_decode_str(encoded).decode_utf8();
     let text =
         text.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the topic in the path is not UTF-8"))?;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `runtime` | a worker's core with its sessions' wakers: one for each thread |
 //! | `turn` | the task that finishes a worker's work at the end of the event loop's turn, and keeps its timers |
+//! | `beat` | what a worker does each second |
 //! | `accept` | the pace at which new connections are taken |
 //! | `socket` | a WebSocket on a socket: frames in, frames out, both closing directions |
 //! | `connection` | a session that owns its socket |
@@ -15,6 +16,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod actor;
+mod beat;
 pub(crate) mod connection;
 pub(crate) mod echo;
 pub(crate) mod local;

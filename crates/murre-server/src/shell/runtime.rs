@@ -20,8 +20,8 @@ use murre_core::{
     worker::{PENDING_BYTES_MAX, Wants, Worker},
 };
 
-use super::turn;
-use crate::process::Process;
+use super::{beat, turn};
+use crate::{process::Process, stats::STATS_TOPIC};
 
 thread_local! {
     static LOCAL: OnceCell<Local> = const { OnceCell::new() };
@@ -147,6 +147,8 @@ impl Local {
         let local = Self(Rc::new(RefCell::new(runtime)));
         process.register(id, WorkerAddress::start(&local), arbiter);
         actix_rt::spawn(turn::keep(local.clone()));
+        let tells = process.worker_of_topic(STATS_TOPIC) == id;
+        actix_rt::spawn(beat::keep(local.clone(), tells));
         Ok(local)
     }
 
@@ -177,6 +179,16 @@ impl Local {
     /// Looks at the hub, or takes from it, where nothing follows.
     pub(crate) fn peek_hub<R>(&self, act: impl FnOnce(&mut Hub) -> R) -> R {
         self.0.borrow_mut().worker.with_hub(|hub, _| act(hub))
+    }
+
+    /// Looks at this worker's part of the engine.
+    pub(crate) fn peek_engine<R>(&self, look: impl FnOnce(&Embedded) -> R) -> R {
+        look(self.0.borrow().worker.engine())
+    }
+
+    /// The time, as this worker's hub is told it.
+    pub(crate) fn now(&self) -> Now {
+        self.0.borrow().process.clock.now()
     }
 
     /// Notes whom to wake for a session, and what can send for it.

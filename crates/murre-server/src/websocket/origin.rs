@@ -116,10 +116,8 @@ impl AllowedOrigins {
     }
 
     fn is_own(&self, origin: &Origin, headers: &HeaderMap) -> bool {
-        let Origin::Place { scheme, host, port } = origin else { return false };
         let Some(own) = only(headers, &header::HOST).and_then(Authority::parse) else { return false };
-        let trusted = self.own_host == OwnHost::AnyName || own.is_address();
-        trusted && is_web(scheme) && own.host == *host && own.port.or(default_port(scheme)) == *port
+        (self.own_host == OwnHost::AnyName || own.is_address()) && origin.is_at(&own)
     }
 }
 
@@ -130,6 +128,12 @@ impl Origin {
     fn is_local(&self) -> bool {
         let Self::Place { scheme, host, .. } = self else { return false };
         is_web(scheme) && is_loopback(host)
+    }
+
+    /// A web page of that host and port.
+    fn is_at(&self, own: &Authority) -> bool {
+        let Self::Place { scheme, host, port } = self else { return false };
+        is_web(scheme) && own.host == *host && own.port.or(default_port(scheme)) == *port
     }
 }
 
@@ -215,6 +219,16 @@ impl Authority {
 /// Whether a request names this machine as its `Host` in a way that no name server can turn elsewhere.
 pub(crate) fn is_host_local(headers: &HeaderMap) -> bool {
     only(headers, &header::HOST).and_then(Authority::parse).is_some_and(|own| is_loopback(&own.host))
+}
+
+/// Whether a request has no `Origin`, or that of the host and port that it names itself.
+pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
+    if !headers.contains_key(header::ORIGIN) {
+        return true;
+    }
+    let origin = only(headers, &header::ORIGIN).and_then(|text| text.parse::<Origin>().ok());
+    let own = only(headers, &header::HOST).and_then(Authority::parse);
+    origin.zip(own).is_some_and(|(origin, own)| origin.is_at(&own))
 }
 
 /// Whether a host, as [`Authority`] has it, is this machine.

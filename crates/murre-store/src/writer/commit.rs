@@ -1,5 +1,7 @@
 //! A commit: everything that waits, as one batch of the engine.
 
+use std::time::Instant;
+
 use fjall::OwnedWriteBatch as WriteBatch;
 use murre_core::log::{Failures, LogBatch, LogEvent, LogRefusal};
 
@@ -26,6 +28,7 @@ struct Commit<'a> {
 impl Writer {
     /// Writes what is asked for, and answers. After an error nothing was answered.
     pub(super) fn commit(&mut self, requests: &[Request], is_full: bool) -> Result<(), fjall::Error> {
+        let began = Instant::now();
         let shared = self.shared.clone();
         let Some(db) = shared.db() else { return Err(fjall::Error::Poisoned) };
         db.wait_for_room()?;
@@ -57,6 +60,7 @@ impl Writer {
         self.acknowledged = db.database.visible_seqno();
         drop(write_lock);
         shared.counters.commits.add(1);
+        shared.counters.commit_micros.add(began.elapsed().as_micros() as u64);
         shared.counters.committed.add(records);
         for (request, taken) in requests.iter().zip(taken) {
             answer(&shared, request, taken);

@@ -1,27 +1,23 @@
 //! `/admin/backup`: a copy of the store, for programs of this machine.
 //!
-//! There is no authentication yet, so what writes files is taken from this machine alone, and writes nowhere but within
-//! the folder that the configuration names.
+//! It writes nowhere but within the folder that the configuration names.
 
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering::SeqCst},
 };
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{StatusCode, header},
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use murre_store::{Backup, Copier, StoreError};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::{Shared, problem::Problem};
-use crate::{process::Process, websocket::origin::is_host_local};
+use super::{
+    super::{Shared, problem::Problem},
+    local_only::{Pages, check_is_local},
+};
+use crate::process::Process;
 
-/// What proxies add.
-const FORWARDED: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
 /// The longest name of a backup.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -37,7 +33,7 @@ pub(super) async fn backup(
     shared: web::Data<Shared>,
     query: web::Query<BackupQuery>,
 ) -> Result<HttpResponse, Problem> {
-    check_is_local(&request)?;
+    check_is_local(&request, "backups are", Pages::None)?;
     let process = &shared.process;
     let folder = process.config.store.backups.as_deref();
     let folder =
@@ -59,29 +55,6 @@ pub(super) async fn backup(
         "entries": written.entries,
         "bytes": written.bytes,
     })))
-}
-
-/// Refuses whatever is or may be from elsewhere: other machines, what a proxy passes on, pages in a browser of this
-/// machine.
-fn check_is_local(request: &HttpRequest) -> Result<(), Problem> {
-    let forbidden = |why: &str| {
-        let detail = format!("backups are for programs of the broker's own machine: {why}");
-        Err(Problem::new(StatusCode::FORBIDDEN, detail))
-    };
-    let headers = request.headers();
-    if !request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback()) {
-        return forbidden("this request comes from another one");
-    }
-    if let Some(name) = FORWARDED.iter().find(|name| headers.contains_key(**name)) {
-        return forbidden(&format!("this request was passed on by a proxy, as it has the header {name}"));
-    }
-    if headers.contains_key(header::ORIGIN) {
-        return forbidden("this request comes from a page");
-    }
-    if !is_host_local(headers) {
-        return forbidden("this request names another host than localhost or a loopback address");
-    }
-    Ok(())
 }
 
 /// The folder of that name, which isn't there yet.
@@ -174,57 +147,9 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::{ResponseError, test::TestRequest};
+    use actix_web::ResponseError;
 
     use super::*;
-
-    fn asked(peer: &str, headers: &[(&str, &str)]) -> Result<(), u16> {
-        let request = TestRequest::post().peer_addr(peer.parse().unwrap());
-        let request = headers.iter().fold(request, |request, header| request.insert_header(*header));
-        check_is_local(&request.to_http_request()).map_err(|problem| problem.status_code().as_u16())
-    }
-
-    #[test]
-    fn programs_of_this_machine_may_ask() {
-        for (peer, host) in [
-            ("127.0.0.1:1", "127.0.0.1:8080"),
-            ("127.0.0.1:1", "localhost:8080"),
-            ("[::1]:1", "[::1]:8080"),
-            ("[::ffff:127.0.0.1]:1", "localhost"),
-        ] {
-            assert_eq!(asked(peer, &[("host", host)]), Ok(()), "{peer} {host}");
-        }
-    }
-
-    #[test]
-    fn nobody_else_may() {
-        let local = ("host", "127.0.0.1:8080");
-        assert_eq!(asked("10.0.0.5:1", &[local]), Err(403));
-        assert_eq!(asked("[2001:db8::1]:1", &[local]), Err(403));
-        for header in [
-            ("x-forwarded-for", "10.0.0.5"),
-            ("forwarded", "for=10.0.0.5"),
-            ("x-real-ip", "10.0.0.5"),
-            ("via", "1.1 proxy"),
-            ("origin", "http://localhost:3000"),
-            ("origin", "null"),
-        ] {
-            assert_eq!(asked("127.0.0.1:1", &[local, header]), Err(403), "{header:?}");
-        }
-        for host in [
-            "murre.example",
-            "127.0.0.1.example",
-            "10.0.0.5:8080",
-            "",
-            "[::2]",
-            "localhost:80:80",
-            "[::1]x",
-            "u@localhost",
-        ] {
-            assert_eq!(asked("127.0.0.1:1", &[("host", host)]), Err(403), "{host}");
-        }
-        assert_eq!(asked("127.0.0.1:1", &[]), Err(403));
-    }
 
     #[test]
     fn a_backup_is_a_new_folder_within_the_one_that_is_meant_for_them() {
