@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use murre_tests::load::publish_numbered;
+use murre_tests::tools::murre;
 use murre_tests::{Broker, Client, Kind, Packet, json};
 use serde_json::Value;
 use tempfile::tempdir;
@@ -264,6 +265,39 @@ fn a_kept_session_is_counted_while_its_client_is_away() {
     }
 
     broker.get("/admin/clients/device").problem(404);
+}
+
+#[test]
+fn the_command_line_shows_clients_and_who_publishes_and_subscribes() {
+    let (broker, folder) = (broker(), tempdir().unwrap());
+    let mut device = Client::connect_as(&broker, "boiler-7");
+    device.publish("site/a/temp", "21.4");
+    let mut dashboard = Client::connect_as(&broker, "dashboard");
+    dashboard.subscribe_with(1, "site/#", json!({ "max_rate": 2 }));
+
+    let clients = broker.murre(folder.path(), &["clients"]);
+    assert_eq!(clients.code, 0, "{}", clients.said);
+    let lines: Vec<&str> = clients.out.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", clients.out);
+    assert!(lines[1].starts_with("boiler-7 ") && lines[2].starts_with("dashboard "), "{}", clients.out);
+    let found = broker.murre(folder.path(), &["clients", "--search", "BOILER", "--json"]).objects();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["client_id"], "boiler-7");
+
+    let who = broker.murre(folder.path(), &["who", "site/a/temp"]);
+    assert_eq!(who.code, 0, "{}", who.said);
+    assert!(
+        who.out.contains("boiler-7")
+            && who.out.contains(r#"site/#"#)
+            && who.out.contains(r#"{"max_rate":2}"#)
+    );
+    let who = &broker.murre(folder.path(), &["who", "site/a/temp", "--json"]).objects()[0];
+    assert_eq!(
+        (ids(&who["publishers"]), ids(&who["subscribers"])),
+        (vec!["boiler-7".into()], vec!["dashboard".into()])
+    );
+    assert_eq!(broker.murre(folder.path(), &["who", "site/+"]).code, 2);
+    assert_eq!(murre(folder.path(), &["clients", "--broker", "ws://127.0.0.1:1/ws"]).code, 3);
 }
 
 #[test]

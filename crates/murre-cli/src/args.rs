@@ -17,7 +17,7 @@ Exit codes:
   124  the time given by --timeout was over
 
 Environment:
-  MURRE_BROKER            the broker of pub, sub, topics, export, import, backup and bench
+  MURRE_BROKER            the broker of all commands that talk to one
   MURRE__SECTION__KEY     a setting of serve, such as MURRE__SERVER__BIND
   NO_COLOR                no colours";
 
@@ -41,6 +41,10 @@ pub(crate) enum Command {
     Sub(commands::subscribe::Args),
     /// List topics with their last values.
     Topics(commands::topics::Args),
+    /// List the clients that are connected, the slow ones first.
+    Clients(commands::clients::Args),
+    /// Show who publishes to a topic, and who is subscribed to it.
+    Who(commands::who::Args),
     /// Write messages of the past as lines of JSON.
     Export(commands::export::Args),
     /// Put messages in that are lines of JSON.

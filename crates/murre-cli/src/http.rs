@@ -51,10 +51,15 @@ impl Http {
     /// # Errors
     /// There is no broker, or it refuses.
     pub(crate) fn post<T: for<'de> Deserialize<'de>>(&self, path: &str) -> Result<T, Failure> {
-        let mut response = self.answered(self.agent.post(format!("{}{path}", self.base)).send_empty())?;
-        let text = response.body_mut().read_to_string().map_err(Failure::failed)?;
-        serde_json::from_str(&text)
-            .map_err(|error| Failure::Failed(format!("the answer makes no sense: {error}")))
+        read(self.answered(self.agent.post(format!("{}{path}", self.base)).send_empty())?)
+    }
+
+    /// Gives the JSON under a path with its query.
+    ///
+    /// # Errors
+    /// There is no broker, or it refuses.
+    pub(crate) fn json<T: for<'de> Deserialize<'de>>(&self, path: &str) -> Result<T, Failure> {
+        read(self.answered(self.agent.get(format!("{}{path}", self.base)).call())?)
     }
 
     fn answered(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, Failure> {
@@ -69,6 +74,12 @@ impl Http {
         let detail = problem.map_or_else(|| "is there a murre broker?".to_owned(), |problem| problem.detail);
         Err(Failure::Refused(format!("the broker at {} answered {}: {detail}", self.base, status.as_u16())))
     }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(mut answer: Response<Body>) -> Result<T, Failure> {
+    let text = answer.body_mut().read_to_string().map_err(Failure::failed)?;
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::Failed(format!("the answer makes no sense: {error}")))
 }
 
 /// An error as the broker writes it (RFC 9457).

@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod bench;
+pub(crate) mod clients;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
@@ -12,6 +13,7 @@ pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod subscribe;
 pub(crate) mod topics;
+pub(crate) mod who;
 
 use std::{io, pin::Pin};
 
@@ -28,6 +30,8 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Pub(args) => block_on(publish::run(args)),
         Command::Sub(args) => block_on(subscribe::run(args)),
         Command::Topics(args) => block_on(topics::run(args)),
+        Command::Clients(args) => clients::run(&args),
+        Command::Who(args) => who::run(&args),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),
         Command::Backup(args) => backup::run(&args),

@@ -12,7 +12,7 @@ use crate::{
     broker::BrokerFlags,
     failure::Failure,
     output::{Align, Output, Reading, Table, escape, shorten},
-    time::now,
+    time::{now, show_age},
 };
 
 /// Flags of `murre topics`.
@@ -98,27 +98,5 @@ fn lines(last: &BTreeMap<String, Message>, json: bool, output: &Output) -> Vec<S
     match output.width() {
         Some(width) => lines.iter().map(|line| shorten(line, width)).collect(),
         None => lines,
-    }
-}
-
-/// The age in the largest unit that it fills: `250ms`, `12s`, `3m`, `5h`, `2d`.
-fn show_age(ms: u64) -> String {
-    match ms {
-        0..1_000 => format!("{ms}ms"),
-        1_000..60_000 => format!("{}s", ms / 1_000),
-        60_000..3_600_000 => format!("{}m", ms / 60_000),
-        3_600_000..86_400_000 => format!("{}h", ms / 3_600_000),
-        _ => format!("{}d", ms / 86_400_000),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_age_is_shown_in_its_largest_unit() {
-        let ages = [0, 999, 1_000, 59_999, 60_000, 3_600_000, 86_400_000 * 3].map(show_age);
-        assert_eq!(ages, ["0ms", "999ms", "1s", "59s", "1m", "1h", "3d"]);
     }
 }
