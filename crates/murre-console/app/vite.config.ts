@@ -6,6 +6,9 @@ import { defineConfig } from "vite";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+/** Behind the pages that `npm run dev` serves. */
+const BROKER = "http://127.0.0.1:8080";
+
 export default defineConfig({
   root: here("."),
   publicDir: false,
@@ -25,6 +28,10 @@ export default defineConfig({
   },
   server: {
     fs: { allow: [here(".."), here("../../../clients/js")] },
-    proxy: { "/ws": { target: "ws://127.0.0.1:8080", ws: true, changeOrigin: true } },
+    proxy: {
+      "/ws": { target: BROKER, ws: true, changeOrigin: true },
+      // The broker takes what a page asks of it only from its own.
+      "/admin": { target: BROKER, changeOrigin: true, headers: { origin: BROKER } },
+    },
   },
 });

@@ -2,12 +2,15 @@
 
 import type { Client } from "murre";
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { Admin } from "../model/admin.js";
 import { type Widget, withWidget } from "../model/dashboard.js";
 import { Watch } from "../model/watch.js";
+import { Clients } from "./clients.js";
 import { Dashboards, takeSharedDashboard } from "./dashboards.js";
 import { Detail } from "./detail.js";
 import { Header } from "./header.js";
 import { useAddress } from "./hooks.js";
+import { goTo } from "./link.js";
 import { Notices } from "./notices.js";
 import { Publish } from "./publish.js";
 import { Readings } from "./readings.js";
@@ -16,19 +19,20 @@ import { useShelf } from "./use_shelf.js";
 
 /** All of it, over one client. */
 export function App({ client }: { client: Client }) {
-  const [view, setView] = useAddress("view", "topics");
+  const [view] = useAddress("view", "topics");
+  const admin = useMemo(() => new Admin(), []);
   const shelf = useShelf(takeSharedDashboard);
   return (
     <>
       <a class="skip" href="#readings">
         Skip to the readings
       </a>
-      <Header client={client} view={view} onView={setView} />
-      <main id={view === "dashboards" ? "readings" : undefined} tabIndex={-1}>
+      <Header client={client} view={view} onView={(name) => goTo({ view: name === "topics" ? undefined : name })} />
+      <main id={view === "topics" || view === "clients" ? undefined : "readings"} tabIndex={-1}>
         <Notices client={client} />
-        {view === "dashboards" ? (
-          <Dashboards client={client} shelf={shelf} />
-        ) : (
+        {view === "dashboards" && <Dashboards client={client} shelf={shelf} />}
+        {view === "clients" && <Clients client={client} admin={admin} />}
+        {view === "topics" && (
           <TopicsView client={client} onPin={(widget) => shelf.change(withWidget(shelf.dashboard, widget))} />
         )}
       </main>

@@ -7,6 +7,7 @@ import { useConnection } from "./hooks.js";
 const VIEWS = [
   ["topics", "Topics"],
   ["dashboards", "Dashboards"],
+  ["clients", "Clients"],
 ] as const;
 
 /** The name, the broker's program, the state of the connection. */

@@ -35,7 +35,13 @@ export function useConnection(client: Client): ClientState {
 
 /** A value that stands in the page's address, so that the address can be kept and given on. */
 export function useAddress(name: string, initial: string): [string, (value: string) => void] {
-  const [value, setValue] = useState(() => new URL(location.href).searchParams.get(name) ?? initial);
+  const inAddress = () => new URL(location.href).searchParams.get(name) ?? initial;
+  const [value, setValue] = useState(inAddress);
+  useEffect(() => {
+    const moved = () => setValue(inAddress());
+    addEventListener("popstate", moved);
+    return () => removeEventListener("popstate", moved);
+  }, [name, initial]);
   const change = (next: string) => {
     const address = new URL(location.href);
     if (next === initial) address.searchParams.delete(name);
@@ -44,6 +50,17 @@ export function useAddress(name: string, initial: string): [string, (value: stri
     setValue(next);
   };
   return [value, change];
+}
+
+/** Whether the page is seen: not while another tab or a locked screen is in front of it. */
+export function useVisible(): boolean {
+  const [isVisible, setVisible] = useState(() => document.visibilityState === "visible");
+  useEffect(() => {
+    const changed = () => setVisible(document.visibilityState === "visible");
+    document.addEventListener("visibilitychange", changed);
+    return () => document.removeEventListener("visibilitychange", changed);
+  }, []);
+  return isVisible;
 }
 
 /** Whether the window is as narrow as a phone. */

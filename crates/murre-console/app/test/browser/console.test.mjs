@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Broker } from "./broker.mjs";
+import { hasLine, pixels } from "./canvas.mjs";
 import { Chromium, seriousFindings } from "./chromium.mjs";
 
 const LIMIT = { timeout: 60_000 };
@@ -24,21 +25,6 @@ async function openConsole(t, readings = {}, options = {}) {
   const row = (topic) => page.locator(`[data-topic="${topic}"]`);
   return { broker, page, row };
 }
-
-/** All pixels of a canvas, as text. */
-const pixels = (canvas) => canvas.evaluate((element) => element.toDataURL());
-
-/** Whether anything is drawn in the line's colour. */
-const hasLine = (canvas) =>
-  canvas.evaluate((element) => {
-    const accent = getComputedStyle(document.documentElement).getPropertyValue("--accent").trim();
-    const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(accent.slice(at, at + 2), 16));
-    const { data } = element.getContext("2d").getImageData(0, 0, element.width, element.height);
-    for (let at = 0; at < data.length; at += 4) {
-      if (data[at] === red && data[at + 1] === green && data[at + 2] === blue && data[at + 3] === 255) return true;
-    }
-    return false;
-  });
 
 test("values move as they are published", LIMIT, async (t) => {
   const { broker, row } = await openConsole(t, { "site/a/temp": { celsius: 21.4 } });
