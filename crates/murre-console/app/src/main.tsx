@@ -3,10 +3,10 @@
 // Layout
 //   model/   what is known, without a document: watch (what comes) fills topics (by name) and level (the tree), of which
 //            each topic keeps its last messages; rows (what the list has); series (one topic's numbers); payload;
-//            dashboard (what is pinned), shelf (where it is kept), demo, live (what a pinned field shows); admin (who
-//            is connected), poll (asks again), clients (their rates), units
+//            dashboard (what is pinned), shelf (where it is kept), demo, live (what a pinned field shows); stats (the
+//            broker's own figures), admin (who is connected), poll (asks again), clients (their rates), units
 //   view/    what is seen: app puts the parts together; readings is the list, detail one topic in full; dashboards;
-//            clients the list, client one in full; trend a small plot
+//            overview; clients the list, client one in full; trend a small plot
 //
 // A message only changes the model. What is seen follows a few times a second, so that neither the number of topics nor
 // the rate of messages can stall the page.
@@ -20,6 +20,7 @@ import "./style/readings.css";
 import "./style/detail.css";
 import "./style/dashboards.css";
 import "./style/figures.css";
+import "./style/overview.css";
 import "./style/clients.css";
 import { App } from "./view/app.js";
 

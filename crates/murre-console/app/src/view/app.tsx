@@ -4,6 +4,7 @@ import type { Client } from "murre";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { Admin } from "../model/admin.js";
 import { type Widget, withWidget } from "../model/dashboard.js";
+import { Stats } from "../model/stats.js";
 import { Watch } from "../model/watch.js";
 import { Clients } from "./clients.js";
 import { Dashboards, takeSharedDashboard } from "./dashboards.js";
@@ -12,6 +13,7 @@ import { Header } from "./header.js";
 import { useAddress } from "./hooks.js";
 import { goTo } from "./link.js";
 import { Notices } from "./notices.js";
+import { Overview } from "./overview.js";
 import { Publish } from "./publish.js";
 import { Readings } from "./readings.js";
 import { Toolbar } from "./toolbar.js";
@@ -21,6 +23,7 @@ import { useShelf } from "./use_shelf.js";
 export function App({ client }: { client: Client }) {
   const [view] = useAddress("view", "topics");
   const admin = useMemo(() => new Admin(), []);
+  const stats = useMemo(() => new Stats(), []);
   const shelf = useShelf(takeSharedDashboard);
   return (
     <>
@@ -31,6 +34,7 @@ export function App({ client }: { client: Client }) {
       <main id={view === "topics" || view === "clients" ? undefined : "readings"} tabIndex={-1}>
         <Notices client={client} />
         {view === "dashboards" && <Dashboards client={client} shelf={shelf} />}
+        {view === "overview" && <Overview client={client} admin={admin} stats={stats} />}
         {view === "clients" && <Clients client={client} admin={admin} />}
         {view === "topics" && (
           <TopicsView client={client} onPin={(widget) => shelf.change(withWidget(shelf.dashboard, widget))} />

@@ -7,6 +7,7 @@ import { useConnection } from "./hooks.js";
 const VIEWS = [
   ["topics", "Topics"],
   ["dashboards", "Dashboards"],
+  ["overview", "Overview"],
   ["clients", "Clients"],
 ] as const;
 
