@@ -5,8 +5,8 @@
 //            each topic keeps its last messages; rows (what the list has); series (one topic's numbers); payload;
 //            dashboard (what is pinned), shelf (where it is kept), demo, live (what a pinned field shows); stats (the
 //            broker's own figures), admin (who is connected), poll (asks again), clients (their rates), units
-//   view/    what is seen: app puts the parts together; readings is the list, detail one topic in full; dashboards;
-//            overview; clients the list, client one in full; trend a small plot
+//   view/    what is seen: app puts the parts together; readings is the list, detail one topic in full, who its
+//            publishers and subscribers; dashboards; overview; clients the list, client one in full; trend a small plot
 //
 // A message only changes the model. What is seen follows a few times a second, so that neither the number of topics nor
 // the rate of messages can stall the page.

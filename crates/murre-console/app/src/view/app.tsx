@@ -37,7 +37,11 @@ export function App({ client }: { client: Client }) {
         {view === "overview" && <Overview client={client} admin={admin} stats={stats} />}
         {view === "clients" && <Clients client={client} admin={admin} />}
         {view === "topics" && (
-          <TopicsView client={client} onPin={(widget) => shelf.change(withWidget(shelf.dashboard, widget))} />
+          <TopicsView
+            client={client}
+            admin={admin}
+            onPin={(widget) => shelf.change(withWidget(shelf.dashboard, widget))}
+          />
         )}
       </main>
     </>
@@ -45,7 +49,7 @@ export function App({ client }: { client: Client }) {
 }
 
 /** The list of topics with what belongs to it. */
-function TopicsView({ client, onPin }: { client: Client; onPin(widget: Widget): void }) {
+function TopicsView({ client, admin, onPin }: { client: Client; admin: Admin; onPin(widget: Widget): void }) {
   const [filter, setFilter] = useAddress("filter", "#");
   const [selected, setSelected] = useAddress("topic", "");
   const [search, setSearch] = useState("");
@@ -71,6 +75,7 @@ function TopicsView({ client, onPin }: { client: Client; onPin(widget: Widget): 
           <Detail
             key={selected}
             client={client}
+            admin={admin}
             watch={watch}
             name={selected}
             isPaused={isPaused}

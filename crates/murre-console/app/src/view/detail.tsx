@@ -3,15 +3,18 @@
 import type { Client, Message } from "murre";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { decimalsOf, formatAge, formatNumber, formatRate } from "../../../page/figures.js";
+import type { Admin } from "../model/admin.js";
 import { isPlace, type Widget } from "../model/dashboard.js";
 import { FORMAT_NAMES, hexDump, inFull, onOneLine } from "../model/payload.js";
 import { SERIES_POINTS_MAX, Series } from "../model/series.js";
 import type { Watch } from "../model/watch.js";
 import { useTick } from "./hooks.js";
 import { Plot } from "./plot.js";
+import { useWho, Who, WhoLine } from "./who.js";
 
 interface Props {
   client: Client;
+  admin: Admin;
   watch: Watch;
   name: string;
   isPaused: boolean;
@@ -21,12 +24,13 @@ interface Props {
 }
 
 /** See the top of the file. */
-export function Detail({ client, watch, name, isPaused, onClose, onPublish, onPin }: Props) {
+export function Detail({ client, admin, watch, name, isPaused, onClose, onPublish, onPin }: Props) {
   const now = useTick(isPaused);
   const series = useSeries(client, name);
   const [isHex, setHex] = useState(false);
   const heading = useRef<HTMLHeadingElement>(null);
   useLayoutEffect(() => heading.current?.focus(), []);
+  const who = useWho(client, admin, name);
   const topic = watch.topics.get(name);
   const message = topic?.message;
   return (
@@ -48,6 +52,7 @@ export function Detail({ client, watch, name, isPaused, onClose, onPublish, onPi
           Close
         </button>
       </div>
+      <WhoLine {...who} />
       {[...series.fields].map(([path, values]) => (
         <figure key={path}>
           <figcaption>
@@ -85,11 +90,12 @@ export function Detail({ client, watch, name, isPaused, onClose, onPublish, onPi
           <pre tabIndex={0} role="region" aria-labelledby="payload-title">
             {isHex ? hexDump(message.payload) : inFull(message)}
           </pre>
-          <Recent messages={topic.recent} />
         </>
       ) : (
         <p class="empty">Nothing has come on this topic yet.</p>
       )}
+      <Who {...who} self={client.clientId} />
+      {message && <Recent messages={topic.recent} />}
     </section>
   );
 }
