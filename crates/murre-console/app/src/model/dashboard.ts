@@ -10,7 +10,23 @@ export interface Widget {
   /** In the payload, its parts joined by dots; empty: the payload itself. */
   path: string;
   kind: Kind;
+  /** What it is called, where its field's name doesn't say it well. */
+  title?: string;
+  /** How far a plot looks back: one of SPANS. */
+  seconds?: number;
+  /** Takes two places side by side. */
+  wide?: boolean;
 }
+
+/** Seconds that a plot can look back, with their names. */
+export const SPANS: readonly (readonly [seconds: number, name: string])[] = [
+  [60, "1 min"],
+  [300, "5 min"],
+  [900, "15 min"],
+  [3600, "1 h"],
+  [21_600, "6 h"],
+  [86_400, "24 h"],
+];
 
 /** Whether a field can be a track: GeoJSON's way to say where something is. */
 export function isPlace(path: string): boolean {
@@ -46,10 +62,20 @@ export function asDashboard(value: unknown): Dashboard {
 }
 
 function parseWidget(value: unknown): Widget {
-  const { topic, path, kind } = asObject(value, "a widget");
+  const { topic, path, kind, title, seconds, wide } = asObject(value, "a widget");
   const known = KINDS.find((each) => each === kind);
   if (!known) throw new Error(`a widget is one of ${KINDS.join(", ")}, not ${JSON.stringify(kind)}`);
-  return { topic: textOf("a topic", topic, TEXT_MAX), path: textOf("a path", path, TEXT_MAX), kind: known };
+  const span = SPANS.find(([each]) => each === seconds)?.[0];
+  if (seconds !== undefined && !span)
+    throw new Error(`a widget's seconds are one of ${SPANS.map(([each]) => each).join(", ")}, not ${seconds}`);
+  return {
+    topic: textOf("a topic", topic, TEXT_MAX),
+    path: textOf("a path", path, TEXT_MAX),
+    kind: known,
+    ...(title === undefined ? {} : { title: textOf("a title", title, NAME_MAX) }),
+    ...(span ? { seconds: span } : {}),
+    ...(wide === true ? { wide } : {}),
+  };
 }
 
 function asObject(value: unknown, what: string): Record<string, unknown> {

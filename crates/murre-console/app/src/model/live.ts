@@ -1,14 +1,17 @@
-// One topic's numbers over a time that moves on, no denser than they can be shown.
+// One field of a topic over a time that moves on, no denser than it can be shown.
 
 import { type Client, Code, type Message, SubscribeError, type SubscribeOptions, type Subscription } from "murre";
+import { type Density, pointsPerSecond, viewFor } from "./density.js";
 import { Series } from "./series.js";
 
-/** How much is asked for. */
-export interface Extent {
+/** What is asked for. */
+export interface Wanted {
+  /** A topic; a filter with wildcards stands for the first topic that comes under it. */
+  topic: string;
+  path: string;
   /** Seconds of the past to begin with. */
   seconds: number;
-  /** Values a second that can be shown. */
-  maxRate: number;
+  density: Density;
 }
 
 /** Keeps asking for a topic, with a view where the broker has views, until it is closed. */
@@ -16,15 +19,21 @@ export class Live {
   readonly series: Series;
   message: Message | undefined;
   readonly #client: Client;
-  readonly #topic: string;
+  readonly #wanted: Wanted;
+  /** Of a filter with wildcards: the first one that came. */
+  #topic: string | undefined;
+  #density: Density;
   #subscription: Subscription;
+  /** Milliseconds by which this computer's clock is ahead of the broker's, at most. */
+  #ahead = Number.POSITIVE_INFINITY;
 
-  constructor(client: Client, topic: string, { seconds, maxRate }: Extent) {
+  constructor(client: Client, wanted: Wanted) {
     this.#client = client;
-    this.#topic = topic;
-    this.series = new Series(1 / maxRate);
-    const from = { since: Date.now() - seconds * 1000 };
-    this.#subscription = this.#subscribe({ from, maxRate });
+    this.#wanted = wanted;
+    this.#density = wanted.density;
+    this.series = new Series(1 / pointsPerSecond(wanted.density), wanted.path);
+    const from = { since: Date.now() - wanted.seconds * 1000 };
+    this.#subscription = this.#subscribe({ from, ...viewFor(wanted.density, wanted.path) });
     this.#subscription.on("end", (error) => {
       // The page thins out by itself what a broker without views sends in full.
       if (error instanceof SubscribeError && error.code === Code.notSupported) {
@@ -33,13 +42,50 @@ export class Live {
     });
   }
 
+  /** The broker's time now, in Unix milliseconds: what plots end at, and ages are counted to. */
+  now(): number {
+    const ours = Date.now();
+    return Number.isFinite(this.#ahead) ? ours - this.#ahead : Math.max(ours, this.message?.time ?? 0);
+  }
+
+  /** Milliseconds since the last message; undefined where none has come. */
+  get age(): number | undefined {
+    return this.message && Math.max(0, this.now() - this.message.time);
+  }
+
+  /** Whether the next message is overdue, by how they came before. */
+  get isStale(): boolean {
+    return (this.age ?? 0) / 1000 > this.series.silenceMax;
+  }
+
+  /** Asks for another density from now on; what came before stays as it is. */
+  show(density: Density): void {
+    if (JSON.stringify(density) === JSON.stringify(this.#density)) return;
+    this.#density = density;
+    this.series.step = 1 / pointsPerSecond(density);
+    const { window = null, onError = null, maxRate = null } = viewFor(density, this.#wanted.path);
+    // Refused where the broker has no views, or the connection goes: then the old one holds, which is good enough.
+    this.#subscription.update({ window, maxRate, onError }).catch(() => undefined);
+  }
+
   #subscribe(options: SubscribeOptions): Subscription {
-    const subscription = this.#client.subscribe(this.#topic, { resume: true, ...options });
+    const subscription = this.#client.subscribe(this.#wanted.topic, { resume: true, ...options });
+    let isPast = true;
     subscription.on("message", (message) => {
+      if (!this.#isMine(message)) return;
       this.message = message;
+      if (!isPast) this.#ahead = Math.min(this.#ahead, Date.now() - message.time);
     });
-    this.series.fillFrom(subscription);
+    subscription.on("caughtUp", () => {
+      isPast = false;
+    });
+    this.series.fillFrom(subscription, (message) => this.#isMine(message));
     return subscription;
+  }
+
+  #isMine({ topic }: Message): boolean {
+    this.#topic ??= topic;
+    return topic === this.#topic;
   }
 
   close(): void {

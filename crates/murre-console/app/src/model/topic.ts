@@ -2,6 +2,7 @@
 
 import type { Message } from "murre";
 import { decimalsOf, numbersOf, Rate } from "../../../page/figures.js";
+import { distancesOf, silenceMax } from "./silence.js";
 
 /** Points of a sparkline, and messages that are asked for to begin it. */
 export const POINTS_MAX = 80;
@@ -73,6 +74,12 @@ export class Topic {
     if (this.#interval === undefined) return null;
     if (this.#interval > RARE_MS) return 1000 / Math.max(this.#interval, now - this.arrived);
     return this.#rate.perSecond(now);
+  }
+
+  /** Whether the next message is overdue, by how the last ones came; looked at for what is drawn. */
+  isStale(now: number): boolean {
+    const seconds = this.recent.map(({ time }) => time / 1000);
+    return (now - this.arrived) / 1000 > silenceMax(distancesOf(seconds));
   }
 
   /** Takes a message in. `isPast`: it was published before this page asked, `age` milliseconds ago. */

@@ -4,6 +4,10 @@ import type { Client, Message, Subscription } from "murre";
 import { POINTS_MAX } from "./topic.js";
 import { Topics } from "./topics.js";
 
+/** Messages a second of each topic: past what is seen of a list that is drawn four times a second. */
+export const WATCH_RATE = 10;
+/** A broker remembers 10,000 topics of a view, and leaves out what further ones say: more than these come in full. */
+const THINNED_TOPICS_MAX = 5000;
 /** Of more topics the past would be too much to ask for. */
 const PAST_TOPICS_MAX = 250;
 
@@ -15,9 +19,11 @@ export class Watch {
   isCaughtUp = false;
   /** Why the broker refused the filter. */
   problem = "";
+  /** No topic comes more often than WATCH_RATE. */
+  isThinned = false;
   readonly #client: Client;
   readonly #now: () => number;
-  readonly #live: Subscription;
+  #live: Subscription;
   #past: Subscription | undefined;
   #hasEnded = false;
 
@@ -26,25 +32,48 @@ export class Watch {
     this.filter = filter;
     this.#client = client;
     this.#now = now;
-    this.#live = client.subscribe(filter, { from: "last", onSlow: "conflate", resume: true });
-    this.#live.on("message", (message) => this.#take(message));
-    this.#live.on("restarted", () => {
+    this.#live = this.#subscribe();
+  }
+
+  #subscribe(): Subscription {
+    const live = this.#client.subscribe(this.filter, { from: "last", onSlow: "conflate", resume: true });
+    live.on("message", (message) => this.#take(message));
+    live.on("restarted", () => {
       this.isCaughtUp = false;
     });
-    this.#live.on("caughtUp", ({ count }) => this.#caughtUp(count));
-    this.#live.on("end", (error) => {
+    live.on("caughtUp", ({ count }) => this.#caughtUp(count));
+    live.on("end", (error) => {
       this.problem = error?.message ?? "";
     });
+    return live;
   }
 
   #take(message: Message): void {
     this.topics.take(message, this.#now(), message.retained || !this.isCaughtUp);
+    if (this.isThinned && this.topics.size > THINNED_TOPICS_MAX) this.#beginInFull();
+  }
+
+  /** Many topics have come at once: of some that the broker left out the last values are asked for again. */
+  #beginInFull(): void {
+    this.isThinned = false;
+    this.isCaughtUp = false;
+    const thinned = this.#live;
+    this.#live = this.#subscribe();
+    void thinned.close();
   }
 
   #caughtUp(count: number): void {
     this.isCaughtUp = true;
+    if (this.topics.size <= THINNED_TOPICS_MAX && !this.isThinned) this.#thin();
     if (this.#past || this.#hasEnded || count === 0 || count > PAST_TOPICS_MAX) return;
     this.#askForPast();
+  }
+
+  #thin(): void {
+    this.isThinned = true;
+    this.#live.update({ maxRate: WATCH_RATE }).catch(() => {
+      this.isThinned = false; // A broker without views sends all.
+    });
   }
 
   #askForPast(): void {

@@ -76,7 +76,6 @@ function TopicsView({ client, admin, onPin }: { client: Client; admin: Admin; on
             key={selected}
             client={client}
             admin={admin}
-            watch={watch}
             name={selected}
             isPaused={isPaused}
             onClose={() => setSelected("")}

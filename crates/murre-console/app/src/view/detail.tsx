@@ -1,21 +1,19 @@
 // One topic in full: its payload, its numbers over time with what was before, its last messages.
 
 import type { Client, Message } from "murre";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { decimalsOf, formatAge, formatNumber, formatRate } from "../../../page/figures.js";
 import type { Admin } from "../model/admin.js";
 import { isPlace, type Widget } from "../model/dashboard.js";
 import { FORMAT_NAMES, hexDump, inFull, onOneLine } from "../model/payload.js";
-import { SERIES_POINTS_MAX, Series } from "../model/series.js";
-import type { Watch } from "../model/watch.js";
 import { useTick } from "./hooks.js";
 import { Plot } from "./plot.js";
+import { useSeries, useTopic } from "./use_topic.js";
 import { useWho, Who, WhoLine } from "./who.js";
 
 interface Props {
   client: Client;
   admin: Admin;
-  watch: Watch;
   name: string;
   isPaused: boolean;
   onClose(): void;
@@ -24,17 +22,19 @@ interface Props {
 }
 
 /** See the top of the file. */
-export function Detail({ client, admin, watch, name, isPaused, onClose, onPublish, onPin }: Props) {
+export function Detail({ client, admin, name, isPaused, onClose, onPublish, onPin }: Props) {
   const now = useTick(isPaused);
-  const series = useSeries(client, name);
+  const box = useRef<HTMLElement>(null);
+  const series = useSeries(client, name, box);
+  const topic = useTopic(client, name);
   const [isHex, setHex] = useState(false);
   const heading = useRef<HTMLHeadingElement>(null);
   useLayoutEffect(() => heading.current?.focus(), []);
   const who = useWho(client, admin, name);
-  const topic = watch.topics.get(name);
   const message = topic?.message;
   return (
     <section
+      ref={box}
       class="detail"
       aria-labelledby="detail-topic"
       onKeyDown={(event) => {
@@ -98,17 +98,6 @@ export function Detail({ client, admin, watch, name, isPaused, onClose, onPublis
       {message && <Recent messages={topic.recent} />}
     </section>
   );
-}
-
-/** The topic's numbers: what the broker keeps of them, and what comes. */
-function useSeries(client: Client, name: string): Series {
-  const series = useMemo(() => new Series(), [name]);
-  useEffect(() => {
-    const subscription = client.subscribe(name, { from: { last: SERIES_POINTS_MAX }, resume: true });
-    series.fillFrom(subscription);
-    return () => void subscription.close();
-  }, [client, name, series]);
-  return series;
 }
 
 /** The path one step up: `a` of `a.0`. */

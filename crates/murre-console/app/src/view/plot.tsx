@@ -2,9 +2,10 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import type { Range, Values } from "../model/series.js";
 import { useDark } from "./hooks.js";
+import { AXIS_PIXELS } from "./use_live.js";
 
-const HEIGHT = 140;
 const MINUTE_S = 60;
 const DAY_S = 24 * 60 * MINUTE_S;
 
@@ -14,50 +15,85 @@ const precise = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
 interface Props {
   title: string;
   times: readonly number[];
-  values: readonly (number | null)[];
+  values: Values;
   /** Changes with the data. */
   version: number;
+  /** The least and the most around the values, where they are means. */
+  range?: Range;
+  /** Seconds that the plot spans, with its end in seconds since 1970; without, all that there is. */
+  seconds?: number;
+  end?: number;
 }
 
-/** Draws anew when `version` changes, when the room does, and when the viewer turns dark or light. */
-export function Plot({ title, times, values, version }: Props) {
+/** Draws anew when `version` changes, when time has moved by a pixel or the room has, and when the viewer turns dark. */
+export function Plot({ title, times, values, version, range, seconds = 0, end = 0 }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const isDark = useDark();
-  const data = useRef<uPlot.AlignedData>([[], []]);
-  data.current = [times as number[], values as number[]];
+  const data = useRef<Shown>({ columns: [[], []], seconds, end });
+  const columns = range ? [times, values, range.low, range.high] : [times, values];
+  data.current = { columns: columns as uPlot.AlignedData, seconds, end };
 
   useEffect(() => {
     const element = place.current;
     if (!element) return undefined;
-    const made = new uPlot(options(title, element), data.current, element);
+    const made = new uPlot(options(title, element, data), data.current.columns, element);
     plot.current = made;
-    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const observer = new ResizeObserver(() => made.setSize(sizeOf(element)));
     observer.observe(element);
     return () => {
       observer.disconnect();
       made.destroy();
     };
   }, [title, isDark]);
-  useEffect(() => plot.current?.setData(data.current), [version]);
+  const pixel = seconds > 0 ? Math.floor(end / (seconds / (place.current?.clientWidth || 1))) : 0;
+  useEffect(() => plot.current?.setData(data.current.columns), [version, pixel, seconds]);
 
   return <div class="plot" ref={place} role="img" aria-label={`${title || "value"} over time`} />;
 }
 
-function options(title: string, element: HTMLElement): uPlot.Options {
+/** What a plot has to show. */
+interface Shown {
+  columns: uPlot.AlignedData;
+  seconds: number;
+  end: number;
+}
+
+function sizeOf(element: HTMLElement): { width: number; height: number } {
+  return { width: element.clientWidth, height: element.clientHeight };
+}
+
+function options(title: string, element: HTMLElement, data: { current: Shown }): uPlot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim();
-  const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+  const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--grid"), width: 1 }, ticks: { show: false } };
+  const edge = { stroke: "transparent", width: 0, points: { show: false } };
+  const hasRange = data.current.columns.length > 2;
+  const window = (_: uPlot, low: number | null, high: number | null): uPlot.Range.MinMax => {
+    const { seconds, end } = data.current;
+    return seconds > 0 ? [end - seconds, end] : [low, high];
+  };
   return {
-    width: element.clientWidth,
-    height: HEIGHT,
+    ...sizeOf(element),
     legend: { show: false },
     cursor: { sync: { key: "detail" }, drag: { x: true, y: false } },
+    scales: { x: { range: window } },
     axes: [
-      { ...axis, space: 80, size: 28, values: (_, splits) => timeLabels(splits) },
-      { ...axis, size: 56, space: 28, values: (_, splits) => splits.map(numberLabel) },
+      { ...axis, space: 80, size: 26, values: (_, splits) => timeLabels(splits) },
+      { ...axis, size: AXIS_PIXELS, space: 28, values: (_, splits) => splits.map(numberLabel) },
     ],
-    series: [{}, { label: title, stroke: colour("--accent"), width: 1.5, points: { show: false }, spanGaps: true }],
+    series: [
+      {},
+      {
+        label: title,
+        stroke: colour("--accent"),
+        ...(hasRange ? {} : { fill: colour("--shade") }),
+        width: 1.75,
+        points: { show: false },
+      },
+      ...(hasRange ? [edge, edge] : []),
+    ],
+    ...(hasRange ? { bands: [{ series: [3, 2], fill: colour("--shade") }] } : {}),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Row, Rows } from "../model/rows.js";
-import type { Watch } from "../model/watch.js";
+import { WATCH_RATE, type Watch } from "../model/watch.js";
 import { useNarrow, useTick } from "./hooks.js";
 import { ReadingRow } from "./row.js";
 
@@ -95,6 +95,7 @@ export function Readings({ watch, search, isPaused, selected, onSelect }: Props)
               index={first + index}
               top={(first + index) * height}
               now={now}
+              rateMax={row.topic && watch.isThinned ? WATCH_RATE : Number.POSITIVE_INFINITY}
               isActive={row.key === active}
               isSelected={row.topic !== undefined && row.topic.name === selected}
               onChoose={choose}

@@ -16,6 +16,8 @@ interface Props {
   /** Pixels from the top of the list. */
   top: number;
   now: number;
+  /** Messages a second of each topic that the page gets at most; infinite where it gets all. */
+  rateMax: number;
   isActive: boolean;
   isSelected: boolean;
   onChoose(row: Row): void;
@@ -23,10 +25,11 @@ interface Props {
 }
 
 /** See the top of the file. */
-export function ReadingRow({ row, index, top, now, isActive, isSelected, onChoose, onOpen }: Props) {
+export function ReadingRow({ row, index, top, now, rateMax, isActive, isSelected, onChoose, onOpen }: Props) {
   const { topic, level, depth, isOpen } = row;
   const source = topic ?? level;
   const rate = topic ? topic.rate(now) : (level?.rate.perSecond(now) ?? null);
+  const isStale = topic?.isStale(now) ?? false;
   const isFresh = topic !== undefined && now - topic.changed < FRESH_MS;
   return (
     <div
@@ -71,9 +74,13 @@ export function ReadingRow({ row, index, top, now, isActive, isSelected, onChoos
         {topic && <Sparkline topic={topic} />}
       </span>
       <span role="gridcell" class="rate">
-        {formatRate(rate)}
+        {rate !== null && rate > 0.9 * rateMax ? `over ${formatRate(0.9 * rateMax)}` : formatRate(rate)}
       </span>
-      <span role="gridcell" class="age">
+      <span
+        role="gridcell"
+        class={isStale ? "age stale" : "age"}
+        title={isStale ? "Overdue, by how it came before" : undefined}
+      >
         {source && formatAge(now - source.arrived)}
       </span>
     </div>

@@ -15,8 +15,8 @@ export function Track({ series, path }: { series: Series; path: string }) {
   const east = series.fields.get(`${path}.0`);
   const north = series.fields.get(`${path}.1`);
   const places = (east ?? []).flatMap((longitude, index) => {
-    const latitude = north?.[index] ?? null;
-    return longitude === null || latitude === null ? [] : [[longitude, latitude] as const];
+    const latitude = north?.[index];
+    return typeof longitude !== "number" || typeof latitude !== "number" ? [] : [[longitude, latitude] as const];
   });
   const last = places.at(-1);
   if (!last) return <p class="empty">It has no coordinates.</p>;

@@ -1,93 +1,102 @@
 // One field on a dashboard: a plot, a number, a gauge, a state or a track.
 
 import type { Client } from "murre";
-import { useEffect, useState } from "preact/hooks";
-import { decimalsOf, formatAge, formatNumber, labelOf } from "../../../page/figures.js";
+import { useRef } from "preact/hooks";
+import { decimalsOf, formatAge, formatNumber, sparkline } from "../../../page/figures.js";
 import type { Widget } from "../model/dashboard.js";
-import { type Extent, Live } from "../model/live.js";
-import { valueAt } from "../model/series.js";
+import { fieldName } from "../model/field.js";
+import type { Live } from "../model/live.js";
+import { type Values, valueAt } from "../model/series.js";
 import { valueIn } from "../model/topic.js";
+import { Gauge } from "./gauge.js";
 import { useTick } from "./hooks.js";
 import { Plot } from "./plot.js";
 import { Track } from "./track.js";
+import { SECONDS, useLive } from "./use_live.js";
 
-/** Seconds that a plot begins with. */
-const PLOT_SECONDS = 300;
-/** Pixels of a plot, about: it can't show more values than these. */
-const PLOT_PIXELS = 400;
-const EXTENTS: Record<Widget["kind"], Extent> = {
-  plot: { seconds: PLOT_SECONDS, maxRate: Math.max(1, PLOT_PIXELS / PLOT_SECONDS) },
-  gauge: { seconds: PLOT_SECONDS, maxRate: 4 },
-  number: { seconds: PLOT_SECONDS, maxRate: 4 },
-  state: { seconds: PLOT_SECONDS, maxRate: 4 },
-  track: { seconds: PLOT_SECONDS, maxRate: 1 },
-};
+/** Points of a number's trend. */
+const TREND_POINTS = 80;
 
 /** What a widget shows: the field's value now, and what it was. */
 export function WidgetBody({ client, widget }: { client: Client; widget: Widget }) {
-  const { topic, path, kind } = widget;
+  const box = useRef<HTMLDivElement>(null);
+  const live = useLive(client, widget, box);
   useTick();
-  const [live, setLive] = useState<Live>();
-  useEffect(() => {
-    const made = new Live(client, topic, EXTENTS[kind]);
-    setLive(made);
-    return () => made.close();
-  }, [client, topic, kind]);
-  if (!live?.message) return <p class="empty">Nothing has come yet.</p>;
-  const values = live.series.fields.get(path) ?? [];
-  switch (kind) {
-    case "plot":
-      return <Plot title={labelOf(path)} times={live.series.times} values={values} version={live.series.version} />;
-    case "gauge":
-      return <Gauge values={values} />;
-    case "track":
-      return <Track series={live.series} path={path} />;
-    case "number":
-    case "state":
-      return (
-        <p class={kind === "state" ? "big words" : "big"}>
-          {shown(valueAt(valueIn(live.message), path))}{" "}
-          <span class="quiet">{formatAge(Date.now() - live.message.time)}</span>
-        </p>
-      );
-  }
-}
-
-function shown(value: unknown): string {
-  if (typeof value === "number") return formatNumber(value, decimalsOf(value));
-  if (value === undefined) return "–";
-  return typeof value === "string" ? value : JSON.stringify(value);
-}
-
-/** Half a circle over the range that the values had, widened to round numbers. */
-function Gauge({ values }: { values: readonly (number | null)[] }) {
-  const numbers = values.filter((value) => value !== null);
-  const now = numbers.at(-1);
-  if (now === undefined) return <p class="empty">It has no number.</p>;
-  const [low, high] = roundRange(Math.min(...numbers), Math.max(...numbers));
-  const share = (now - low) / (high - low);
-  const [x, y] = [60 - 50 * Math.cos(Math.PI * share), 60 - 50 * Math.sin(Math.PI * share)];
   return (
-    <div class="gauge">
-      <svg viewBox="0 0 120 66" aria-hidden="true">
-        <path class="track" d="M10 60 A50 50 0 0 1 110 60" />
-        <path class="level" d={`M10 60 A50 50 0 0 1 ${x.toFixed(1)} ${y.toFixed(1)}`} />
-      </svg>
-      <p>
-        <span class="quiet">{formatNumber(low, decimalsOf(low))}</span>
-        <strong>{formatNumber(now, decimalsOf(now))}</strong>
-        <span class="quiet">{formatNumber(high, decimalsOf(high))}</span>
-      </p>
+    <div class="widget-body" ref={box} data-stale={live?.isStale}>
+      {live?.message ? <Content live={live} widget={widget} /> : <p class="empty">Nothing has come yet.</p>}
+      {live?.age !== undefined && (
+        <p class="freshness">
+          {live.isStale ? "Silent for " : ""}
+          {formatAge(live.age)}
+        </p>
+      )}
     </div>
   );
 }
 
-/** The smallest range of whole steps (1, 2 or 5 times a power of ten) that has both; from 0 where that is near. */
-function roundRange(low: number, high: number): [low: number, high: number] {
-  const bottom = low >= 0 && low < high / 2 ? 0 : low;
-  const span = high - bottom || Math.abs(high) || 1;
-  const power = 10 ** Math.floor(Math.log10(span));
-  const step = [1, 2, 5, 10].map((factor) => (factor * power) / 5).find((each) => span / each <= 10) ?? power;
-  const [first, last] = [Math.floor(bottom / step), Math.ceil(high / step)];
-  return [first * step, (last === first ? first + 1 : last) * step];
+function Content({ live, widget }: { live: Live; widget: Widget }) {
+  const { topic, path, kind, seconds = SECONDS } = widget;
+  const value = live.message && valueAt(valueIn(live.message), path);
+  const { times, fields, range, version } = live.series;
+  const { name, unit } = fieldName(topic, path);
+  const values = fields.get(path) ?? [];
+  switch (kind) {
+    case "plot":
+      return (
+        <>
+          <Reading value={values.at(-1)} unit={unit} />
+          <Plot
+            title={name}
+            times={times}
+            values={values}
+            version={version}
+            range={range}
+            seconds={seconds}
+            end={live.now() / 1000}
+          />
+        </>
+      );
+    case "gauge":
+      return <Gauge values={values} unit={unit} />;
+    case "track":
+      return <Track series={live.series} path={path} />;
+    case "number":
+      return (
+        <>
+          <Reading value={value} unit={unit} />
+          <Trend values={values} />
+        </>
+      );
+    case "state":
+      return <p class="big words">{shown(value)}</p>;
+  }
+}
+
+/** The value now, large. */
+function Reading({ value, unit }: { value: unknown; unit: string }) {
+  return (
+    <p class="big">
+      {shown(value)}
+      {unit && <span class="unit">{unit}</span>}
+    </p>
+  );
+}
+
+/** Without axes: how it went. */
+function Trend({ values }: { values: Values }) {
+  const points = values.filter((value) => typeof value === "number");
+  const every = Math.max(1, Math.floor(points.length / TREND_POINTS));
+  const thinned = points.filter((_, index) => (points.length - 1 - index) % every === 0);
+  return (
+    <svg class="trend-line" viewBox="0 0 240 48" preserveAspectRatio="none" aria-hidden="true">
+      <path d={sparkline(thinned, 240, 48)} />
+    </svg>
+  );
+}
+
+function shown(value: unknown): string {
+  if (typeof value === "number") return formatNumber(value, decimalsOf(value));
+  if (value === undefined || value === null) return "–";
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

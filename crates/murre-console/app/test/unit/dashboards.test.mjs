@@ -7,10 +7,12 @@ import { load, message } from "../support.mjs";
 let board;
 let shelf;
 let series;
+let field;
 before(async () => {
   board = await load("model/dashboard.ts");
   shelf = await load("model/shelf.ts");
   series = await load("model/series.ts");
+  field = await load("model/field.ts");
 });
 
 const widget = (path, kind = "plot") => ({ topic: "site/a", path, kind });
@@ -29,11 +31,28 @@ test("a dashboard comes out of an address as it went in", () => {
   assert.deepEqual(board.fromAddress(address), kitchen());
 });
 
+test("a widget's title, its width and how far it looks back are kept", () => {
+  const hall = { name: "Hall", widgets: [{ ...widget("celsius"), title: "Hall", seconds: 3600, wide: true }] };
+
+  assert.deepEqual(board.fromAddress(board.toAddress(hall)), hall);
+});
+
+test("a field is called by its name, with the unit that it ends in", () => {
+  const named = (topic, path) => Object.values(field.fieldName(topic, path));
+
+  assert.deepEqual(named("weather/farne/wind", "speed_mps"), ["Speed", "m/s"]);
+  assert.deepEqual(named("site/a/temp", "celsius"), ["Temp", "°C"]);
+  assert.deepEqual(named("replay/power_watts", ""), ["Power", "W"]);
+  assert.deepEqual(named("replay/door", ""), ["Door", ""]);
+  assert.deepEqual(named("van/place", "coordinates.1"), ["Place", ""]);
+});
+
 test("what is no dashboard is refused with what is wrong", () => {
   const parse = (value) => () => board.parseDashboard(JSON.stringify(value));
 
   assert.throws(parse([]), /list of widgets/);
   assert.throws(parse({ name: "a", widgets: [widget("x", "pie")] }), /plot, number, gauge, state, track, not "pie"/);
+  assert.throws(parse({ name: "a", widgets: [{ ...widget("x"), seconds: 7 }] }), /60, 300, .*, not 7/);
   assert.throws(parse({ name: 1, widgets: [] }), /a name is a text/);
   assert.throws(parse({ name: "a", widgets: Array(1000).fill(widget("x")) }), /at most 48/);
 });

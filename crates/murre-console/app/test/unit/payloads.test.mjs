@@ -41,14 +41,14 @@ test("a payload that isn't what its format says is shown as its bytes", () => {
   assert.match(payload.inFull(broken), /^000000 {2}30 /);
 });
 
-test("every number of a payload has a line under its path, and a gap where it was left out", () => {
+test("every number of a payload has a line under its path, which goes on where it was left out", () => {
   const series = seriesOf({ t: 1, in: { h: 2 } }, { t: 3 }, { t: 5, in: { h: 6 }, open: true });
 
   assert.deepEqual(series.times, [0, 1, 2]);
   assert.deepEqual(Object.fromEntries(series.fields), {
     t: [1, 3, 5],
-    "in.h": [2, null, 6],
-    open: [null, null, 1],
+    "in.h": [2, undefined, 6],
+    open: [undefined, undefined, 1],
   });
 });
 

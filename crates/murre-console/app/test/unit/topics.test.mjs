@@ -117,3 +117,13 @@ test("a value that comes again after a reconnect is not counted twice", () => {
 
   assert.equal(topic.recent.length, 1);
 });
+
+test("a topic is stale when it is silent for much longer than it was before", () => {
+  const [steady, seldom] = [new Topic("site/a"), new Topic("site/b")];
+  for (let n = 0; n < 10; n++) steady.take(message("site/a", n, n * 1000), n * 1000, false);
+  for (let n = 0; n < 10; n++) seldom.take(message("site/b", n, n * 60_000), n * 1000, false);
+
+  assert.ok(!steady.isStale(13_000));
+  assert.ok(steady.isStale(15_000));
+  assert.ok(!seldom.isStale(15_000));
+});
