@@ -84,9 +84,9 @@ export class Rate {
   #at = 0;
   #since = null;
 
-  count(now) {
+  count(now, events = 1) {
     this.#since ??= now;
-    this.#sum = this.#decayed(now) + 1;
+    this.#sum = this.#decayed(now) + events;
     this.#at = now;
   }
 

@@ -2,11 +2,14 @@
 //
 // Layout
 //   model/   what is known, without a document: watch (what comes) fills topics (by name) and level (the tree), of which
-//            each topic keeps its last messages; rows (what the list has); series (one topic's numbers); payload;
-//            dashboard (what is pinned), shelf (where it is kept), demo, live (what a pinned field shows); stats (the
-//            broker's own figures), admin (who is connected), poll (asks again), clients (their rates), units
+//            each topic keeps its last messages; rows (what the list has); series (one topic's numbers, with their gaps),
+//            density (how many of them are asked for), silence (when one is overdue); payload; dashboard (what is pinned),
+//            field (what it is called), shelf (where it is kept), demo, live (what a pinned field shows); settings and
+//            trial (a view beside what it is a view of); stats (the broker's own figures), admin (who is connected), poll
+//            (asks again), clients (their rates), units
 //   view/    what is seen: app puts the parts together; readings is the list, detail one topic in full, who its
-//            publishers and subscribers; dashboards; overview; clients the list, client one in full; trend a small plot
+//            publishers and subscribers; dashboards; try_it; overview; clients the list, client one in full; trend a
+//            small plot
 //
 // A message only changes the model. What is seen follows a few times a second, so that neither the number of topics nor
 // the rate of messages can stall the page.
@@ -22,6 +25,7 @@ import "./style/dashboards.css";
 import "./style/figures.css";
 import "./style/overview.css";
 import "./style/clients.css";
+import "./style/try.css";
 import { App } from "./view/app.js";
 
 /** Milliseconds: a broker that comes back is found within these. */

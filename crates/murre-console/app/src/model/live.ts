@@ -58,6 +58,11 @@ export class Live {
     return (this.age ?? 0) / 1000 > this.series.silenceMax;
   }
 
+  /** Whether points stand for windows, and the series' range says something. */
+  get hasRange(): boolean {
+    return "windowSeconds" in this.#density;
+  }
+
   /** Asks for another density from now on; what came before stays as it is. */
   show(density: Density): void {
     if (JSON.stringify(density) === JSON.stringify(this.#density)) return;

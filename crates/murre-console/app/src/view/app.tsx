@@ -17,6 +17,7 @@ import { Overview } from "./overview.js";
 import { Publish } from "./publish.js";
 import { Readings } from "./readings.js";
 import { Toolbar } from "./toolbar.js";
+import { TryIt } from "./try_it.js";
 import { useShelf } from "./use_shelf.js";
 
 /** All of it, over one client. */
@@ -34,6 +35,7 @@ export function App({ client }: { client: Client }) {
       <main id={view === "topics" || view === "clients" ? undefined : "readings"} tabIndex={-1}>
         <Notices client={client} />
         {view === "dashboards" && <Dashboards client={client} shelf={shelf} />}
+        {view === "try" && <TryIt />}
         {view === "overview" && <Overview client={client} admin={admin} stats={stats} />}
         {view === "clients" && <Clients client={client} admin={admin} />}
         {view === "topics" && (

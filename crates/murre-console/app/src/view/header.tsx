@@ -9,6 +9,7 @@ const VIEWS = [
   ["dashboards", "Dashboards"],
   ["overview", "Overview"],
   ["clients", "Clients"],
+  ["try", "Try it"],
 ] as const;
 
 /** The name, the broker's program, the state of the connection. */

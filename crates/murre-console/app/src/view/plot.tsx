@@ -19,7 +19,7 @@ interface Props {
   /** Changes with the data. */
   version: number;
   /** The least and the most around the values, where they are means. */
-  range?: Range;
+  range?: Range | undefined;
   /** Seconds that the plot spans, with its end in seconds since 1970; without, all that there is. */
   seconds?: number;
   end?: number;
@@ -45,7 +45,7 @@ export function Plot({ title, times, values, version, range, seconds = 0, end = 
       observer.disconnect();
       made.destroy();
     };
-  }, [title, isDark]);
+  }, [title, isDark, range === undefined]);
   const pixel = seconds > 0 ? Math.floor(end / (seconds / (place.current?.clientWidth || 1))) : 0;
   useEffect(() => plot.current?.setData(data.current.columns), [version, pixel, seconds]);
 

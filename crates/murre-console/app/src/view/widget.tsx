@@ -51,7 +51,7 @@ function Content({ live, widget }: { live: Live; widget: Widget }) {
             times={times}
             values={values}
             version={version}
-            range={range}
+            range={live.hasRange ? range : undefined}
             seconds={seconds}
             end={live.now() / 1000}
           />
