@@ -2,23 +2,19 @@
 
 import type { ViewOptions } from "murre";
 
-/** Widths are taken as whole multiples of so many pixels, so that plots of about one width share the broker's work. */
-const PIXELS_STEP = 100;
-/** Seconds of a window, from which the next larger is taken. */
-const WINDOWS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600] as const;
+/** Seconds that a window can have: the next one from what a pixel stands for, so that plots of about one width share it. */
+const WINDOWS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600] as const;
 
 /** As much as is to be seen: values a second, or the least, the mean and the most of each time of so many seconds. */
 export type Density = { readonly maxRate: number } | { readonly windowSeconds: number };
 
 /**
- * What `pixels` can show of `seconds`: a value for each pixel, or, where a pixel stands for a second or more, a window,
- * so that no peak between two values is lost.
+ * What `pixels` can show of `seconds`: a window for each pixel, so that no peak between two values is lost. Windows go by
+ * the time of the readings, so that those of a device that was away stand where they belong; a rate would leave them out.
  */
 export function densityOf(pixels: number, seconds: number): Density {
-  const points = Math.max(1, Math.ceil(pixels / PIXELS_STEP)) * PIXELS_STEP;
-  const perPoint = seconds / points;
-  if (perPoint < 1) return { maxRate: Math.min(1000, 1 / perPoint) };
-  return { windowSeconds: WINDOWS.find((each) => each >= perPoint) ?? 3600 };
+  const perPixel = seconds / Math.max(1, pixels);
+  return { windowSeconds: WINDOWS.find((each) => each >= perPixel) ?? 3600 };
 }
 
 /** The points a second that a density comes to. */
@@ -26,35 +22,47 @@ export function pointsPerSecond(density: Density): number {
   return "maxRate" in density ? density.maxRate : 1 / density.windowSeconds;
 }
 
-/**
- * The options of the view. What has no number at `path`, such as a switch, passes a window as it is, no denser than the
- * windows come. Windows go by the time of the readings, so that those of a device that was away stand where they belong.
- */
-export function viewFor(density: Density, path: string): ViewOptions {
+/** The options of the view. What has no number at one of `paths`, such as a switch, passes a window as it is. */
+export function viewFor(density: Density, paths: readonly string[]): ViewOptions {
   if ("maxRate" in density) return { maxRate: density.maxRate };
   const seconds = density.windowSeconds;
-  const window = { seconds, of: [path], give: ["min", "mean", "max"], by: "source" as const };
-  return { window, maxRate: Math.max(0.01, 2 / seconds), onError: "pass" };
+  return {
+    window: { seconds, of: [...paths], give: ["min", "mean", "max"], by: "source" },
+    onError: "pass",
+  };
 }
 
-/** The least, the mean and the most over a window, and when it began and ended in Unix milliseconds. */
+/** The least, the mean and the most of one path over a window. */
 export interface Figures {
-  start: number;
-  end: number;
   min: number;
   mean: number;
   max: number;
 }
 
-/** The figures at `path` where a value is what a window of viewFor gives; undefined where it is a reading. */
-export function figuresIn(value: unknown, path: string): Figures | undefined {
+/** When a window began and ended, in Unix milliseconds, and the figures of its paths. */
+export interface WindowFigures {
+  start: number;
+  end: number;
+  of: ReadonlyMap<string, Figures>;
+}
+
+/** The figures at `paths` where a value is what a window of viewFor gives; undefined where it is a reading. */
+export function figuresIn(value: unknown, paths: readonly string[]): WindowFigures | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const window = value as Record<string, unknown>;
-  const figures = window[path || "value"] as Record<string, unknown> | null | undefined;
-  if (typeof figures !== "object" || figures === null) return undefined;
   const { start, end } = window;
-  const { min, mean, max } = figures;
-  const numbers = [start, end, min, mean, max];
-  if (!numbers.every((each) => typeof each === "number")) return undefined;
-  return { start, end, min, mean, max } as Figures;
+  if (typeof start !== "number" || typeof end !== "number") return undefined;
+  const of = new Map<string, Figures>();
+  for (const path of paths) {
+    const figures = window[path || "value"];
+    if (!areFigures(figures)) return undefined;
+    of.set(path, figures);
+  }
+  return of.size > 0 ? { start, end, of } : undefined;
+}
+
+function areFigures(value: unknown): value is Figures {
+  if (typeof value !== "object" || value === null) return false;
+  const { min, mean, max } = value as Record<string, unknown>;
+  return [min, mean, max].every((each) => typeof each === "number");
 }

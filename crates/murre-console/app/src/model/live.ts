@@ -8,7 +8,8 @@ import { Series } from "./series.js";
 export interface Wanted {
   /** A topic; a filter with wildcards stands for the first topic that comes under it. */
   topic: string;
-  path: string;
+  /** The numbers that windows are of. */
+  paths: readonly string[];
   /** Seconds of the past to begin with. */
   seconds: number;
   density: Density;
@@ -31,9 +32,9 @@ export class Live {
     this.#client = client;
     this.#wanted = wanted;
     this.#density = wanted.density;
-    this.series = new Series(1 / pointsPerSecond(wanted.density), wanted.path);
+    this.series = new Series(1 / pointsPerSecond(wanted.density), wanted.paths);
     const from = { since: Date.now() - wanted.seconds * 1000 };
-    this.#subscription = this.#subscribe({ from, ...viewFor(wanted.density, wanted.path) });
+    this.#subscription = this.#subscribe({ from, ...viewFor(wanted.density, wanted.paths) });
     this.#subscription.on("end", (error) => {
       // The page thins out by itself what a broker without views sends in full.
       if (error instanceof SubscribeError && error.code === Code.notSupported) {
@@ -68,7 +69,7 @@ export class Live {
     if (JSON.stringify(density) === JSON.stringify(this.#density)) return;
     this.#density = density;
     this.series.step = 1 / pointsPerSecond(density);
-    const { window = null, onError = null, maxRate = null } = viewFor(density, this.#wanted.path);
+    const { window = null, onError = null, maxRate = null } = viewFor(density, this.#wanted.paths);
     // Refused where the broker has no views, or the connection goes: then the old one holds, which is good enough.
     this.#subscription.update({ window, maxRate, onError }).catch(() => undefined);
   }

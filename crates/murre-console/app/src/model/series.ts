@@ -1,7 +1,7 @@
 // The numbers of one topic's payloads over time, each under its path, with a gap wherever something is missing.
 
 import type { Message, Subscription } from "murre";
-import { type Figures, figuresIn } from "./density.js";
+import { figuresIn, type WindowFigures } from "./density.js";
 import { silenceMax } from "./silence.js";
 import { valueIn } from "./topic.js";
 
@@ -28,13 +28,13 @@ export interface Range {
 export class Series {
   readonly times: number[] = [];
   readonly fields = new Map<string, Values>();
-  /** Of the path that windows are asked for. */
+  /** Of the first path that windows are asked for. */
   readonly range: Range = { low: [], high: [] };
   /** Changes with every message. */
   version = 0;
   /** Seconds for which a point stands, at the newest value of that time; 0: every message is a point. */
   step: number;
-  readonly #path: string;
+  readonly #paths: readonly string[];
   /** Milliseconds from the taking of a reading to its coming, the least so far: of it that much is a wrong clock. */
   #delay = Number.POSITIVE_INFINITY;
   /** Where the time begins for which the last point stands. */
@@ -44,10 +44,10 @@ export class Series {
   /** What is known of the time before the next message. */
   #missing: "nothing" | "perhaps" | "something" = "nothing";
 
-  /** `path`: of which figures over windows may come. */
-  constructor(step = 0, path = "") {
+  /** `paths`: of which figures over windows may come. */
+  constructor(step = 0, paths: readonly string[] = []) {
     this.step = step;
-    this.#path = path;
+    this.#paths = paths;
   }
 
   /** Seconds of silence past which the next message is overdue; see silence.ts. */
@@ -58,7 +58,7 @@ export class Series {
   /** Takes a message in. `isReplay`: it may be here already, and is left out if it isn't newer than all that is. */
   add(message: Message, isReplay = false): void {
     const value = valueIn(message);
-    const figures = figuresIn(value, this.#path);
+    const figures = figuresIn(value, this.#paths);
     const seconds = this.#secondsOf(message, figures);
     const newest = this.times.at(-1) ?? Number.NEGATIVE_INFINITY;
     if ((isReplay || figures) && seconds <= newest) {
@@ -66,7 +66,7 @@ export class Series {
       if (this.#missing === "perhaps") this.#missing = "nothing";
       return;
     }
-    const found = figures ? new Map([[this.#path, figures.mean]]) : numbersIn(value);
+    const found = figures ? meansOf(figures) : numbersIn(value);
     if (found.size === 0) return;
     const isBroken = this.#leaveGap(seconds, newest);
     if (!isBroken && seconds - this.#slot < this.step) this.#takeBack();
@@ -75,7 +75,7 @@ export class Series {
   }
 
   /** When a reading was taken, which may be long before it came; a window counts at its middle. */
-  #secondsOf({ time, sourceTime }: Message, figures: Figures | undefined): number {
+  #secondsOf({ time, sourceTime }: Message, figures: WindowFigures | undefined): number {
     const taken = figures?.end ?? sourceTime;
     if (taken === undefined) return time / 1000;
     this.#delay = Math.min(this.#delay, time - taken);
@@ -127,16 +127,18 @@ export class Series {
   }
 
   /** A point; a gap where nothing is found. */
-  #push(seconds: number, found: ReadonlyMap<string, number>, figures: Figures | undefined): void {
+  #push(seconds: number, found: ReadonlyMap<string, number>, figures: WindowFigures | undefined): void {
     this.#makeRoom();
     this.version += 1;
     this.times.push(seconds);
     for (const path of found.keys()) this.#follow(path);
     const none = found.size === 0 ? null : undefined;
     for (const [path, values] of this.fields) values.push(found.get(path) ?? none);
-    const only = found.get(this.#path) ?? none;
-    this.range.low.push(figures?.min ?? only);
-    this.range.high.push(figures?.max ?? only);
+    const [path = ""] = this.#paths;
+    const only = found.get(path) ?? none;
+    const { min = only, max = only } = figures?.of.get(path) ?? {};
+    this.range.low.push(min);
+    this.range.high.push(max);
   }
 
   #follow(path: string): void {
@@ -157,6 +159,10 @@ export class Series {
     if (this.times.length < SERIES_POINTS_MAX) return;
     for (const column of this.#columns) column.splice(0, SERIES_POINTS_MAX / 10);
   }
+}
+
+function meansOf({ of }: WindowFigures): Map<string, number> {
+  return new Map([...of].map(([path, { mean }]) => [path, mean]));
 }
 
 /** The numbers of a payload by path; switches count as 0 and 1. */

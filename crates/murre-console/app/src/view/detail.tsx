@@ -25,8 +25,8 @@ interface Props {
 export function Detail({ client, admin, name, isPaused, onClose, onPublish, onPin }: Props) {
   const now = useTick(isPaused);
   const box = useRef<HTMLElement>(null);
-  const series = useSeries(client, name, box);
   const topic = useTopic(client, name);
+  const series = useSeries(client, topic, box);
   const [isHex, setHex] = useState(false);
   const heading = useRef<HTMLHeadingElement>(null);
   useLayoutEffect(() => heading.current?.focus(), []);

@@ -24,7 +24,12 @@ export function useLive(client: Client, widget: Widget, box: RefObject<HTMLEleme
   const [live, setLive] = useState<Live>();
   useEffect(() => {
     if (!isMeasured) return undefined;
-    const made = new Live(client, { topic, path, seconds, density: densityFor(kind, pixels, seconds) });
+    const made = new Live(client, {
+      topic,
+      paths: pathsFor(kind, path),
+      seconds,
+      density: densityFor(kind, pixels, seconds),
+    });
     setLive(made);
     return () => made.close();
   }, [client, topic, path, kind, seconds, isMeasured]);
@@ -35,8 +40,13 @@ export function useLive(client: Client, widget: Widget, box: RefObject<HTMLEleme
 }
 
 function densityFor(kind: Kind, pixels: number, seconds: number): Density {
-  if (kind === "plot") return densityOf(Math.max(1, pixels - AXIS_PIXELS), seconds);
-  return { maxRate: READ_RATE };
+  if (kind === "plot") return densityOf(pixels - AXIS_PIXELS, seconds);
+  return kind === "track" ? densityOf(pixels, seconds) : { maxRate: READ_RATE };
+}
+
+/** The numbers that a widget is about. */
+function pathsFor(kind: Kind, path: string): string[] {
+  return kind === "track" ? [`${path}.0`, `${path}.1`] : [path];
 }
 
 /** The width of an element in pixels, 0 until it is known; changes when it has come to rest. */

@@ -2,8 +2,7 @@
 
 import type { Client, Subscription } from "murre";
 import type { RefObject } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
-import { type Density, densityOf, pointsPerSecond } from "../model/density.js";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { SERIES_POINTS_MAX, Series } from "../model/series.js";
 import { Topic } from "../model/topic.js";
 import { AXIS_PIXELS, useWidth } from "./use_live.js";
@@ -13,31 +12,29 @@ const SECONDS = 60;
 /** Messages to begin with; a topic remembers as many. */
 const RECENT = 10;
 
-/** The topic's numbers: what the broker keeps of them, and what comes; as dense as `box` is wide. */
-export function useSeries(client: Client, name: string, box: RefObject<HTMLElement | null>): Series {
-  const pixels = useWidth(box);
-  const rate = pointsPerSecond(densityFor(pixels));
+/**
+ * The topic's numbers: what the broker keeps of them, and what comes; as dense as `box` is wide. Only a topic that comes
+ * faster than that is thinned out: one that doesn't loses nothing when what its device kept comes all at once.
+ */
+export function useSeries(client: Client, topic: Topic, box: RefObject<HTMLElement | null>): Series {
+  const { name } = topic;
   const series = useMemo(() => new Series(), [name]);
-  const [asked, setAsked] = useState<{ subscription: Subscription; rate: number }>();
-  const isMeasured = pixels > 0;
+  const [subscription, setSubscription] = useState<Subscription>();
   useEffect(() => {
-    if (!isMeasured) return undefined;
-    const made = client.subscribe(name, { from: { last: SERIES_POINTS_MAX }, maxRate: rate, resume: true });
+    const made = client.subscribe(name, { from: { last: SERIES_POINTS_MAX }, resume: true });
     series.fillFrom(made);
-    setAsked({ subscription: made, rate });
+    setSubscription(made);
     return () => void made.close();
-  }, [client, name, series, isMeasured]);
+  }, [client, name, series]);
+  const shown = Math.max(1, useWidth(box) - AXIS_PIXELS) / SECONDS;
+  const wasFast = useRef(false);
+  wasFast.current ||= (topic.rate(performance.now()) ?? 0) > shown;
+  const maxRate = wasFast.current ? shown : undefined;
   useEffect(() => {
-    if (!asked || asked.rate === rate) return;
-    asked.rate = rate;
     // Where the broker has no views it sends all, as before.
-    asked.subscription.update({ maxRate: rate }).catch(() => undefined);
-  }, [asked, rate]);
+    if (maxRate !== undefined) subscription?.update({ maxRate }).catch(() => undefined);
+  }, [subscription, maxRate]);
   return series;
-}
-
-function densityFor(pixels: number): Density {
-  return densityOf(Math.max(1, pixels - AXIS_PIXELS), SECONDS);
 }
 
 /** The topic with all its messages from the last ones on. */

@@ -72,10 +72,10 @@ test("a plot asks for as much as its width can show, also when that changes", LI
     [{ celsius: 20 }, { celsius: 21 }],
   );
   await page.locator(".plot canvas").waitFor();
-  const first = await asked.first(({ options }) => options.max_rate > 0);
+  const first = await asked.first(({ options }) => options.window?.seconds > 0);
 
   await page.setViewportSize({ width: 600, height: 700 });
-  const changed = await asked.first(({ options }) => options.max_rate !== first.options.max_rate);
+  const changed = await asked.first(({ options }) => options.window.seconds !== first.options.window.seconds);
 
   assert.ok(first.options.from, "it begins with what was before");
   assert.equal(changed.sub, first.sub, "it changes in place");
