@@ -82,8 +82,11 @@ export class Topic {
     return (now - this.arrived) / 1000 > silenceMax(distancesOf(seconds));
   }
 
-  /** Takes a message in. `isPast`: it was published before this page asked, `age` milliseconds ago. */
-  take(message: Message, now: number, isPast: boolean, age = 0): void {
+  /**
+   * Takes a message in, the newest of `count`. `isPast`: it was published before this page asked, `age` milliseconds
+   * ago.
+   */
+  take(message: Message, now: number, isPast: boolean, { age = 0, count = 1 } = {}): void {
     const isKnown = this.message?.position === message.position && this.message.time === message.time;
     if (isKnown) return;
     this.#numbers = undefined;
@@ -99,7 +102,7 @@ export class Topic {
     this.#isLive = true;
     this.arrived = now;
     this.changed = now;
-    this.#rate.count(now);
+    this.#rate.count(now, count);
     this.#point(message);
   }
 

@@ -26,19 +26,22 @@ export class Topics {
     return this.#levels.get(name)?.topic;
   }
 
-  /** Takes a message in; `isPast`: it was published before this page asked, and is no part of a rate. */
-  take(message: Message, now: number, isPast: boolean): void {
-    if (!isPast) this.total.count(now);
+  /**
+   * Takes a message in, the newest of `count` of its topic. `isPast`: it was published before this page asked, and is no
+   * part of a rate.
+   */
+  take(message: Message, now: number, isPast: boolean, count = 1): void {
+    if (!isPast) this.total.count(now, count);
     const level = this.#levels.get(message.topic) ?? this.#add(message.topic);
     if (!level?.topic) {
       this.leftOut += 1;
       return;
     }
-    level.topic.take(message, now, isPast, Date.now() - message.time);
+    level.topic.take(message, now, isPast, { age: Date.now() - message.time, count });
     const { arrived } = level.topic;
     for (let above: Level | undefined = level; above; above = above.parent) {
       above.arrived = Math.max(above.arrived, arrived);
-      if (!isPast) above.rate.count(now);
+      if (!isPast) above.rate.count(now, count);
     }
   }
 

@@ -1,6 +1,7 @@
 // What is published under a filter, from the last values on, with the past of each topic where topics are few.
 
 import type { Client, Message, Subscription } from "murre";
+import { Intake } from "./intake.js";
 import { POINTS_MAX } from "./topic.js";
 import { Topics } from "./topics.js";
 
@@ -22,7 +23,7 @@ export class Watch {
   /** No topic comes more often than WATCH_RATE. */
   isThinned = false;
   readonly #client: Client;
-  readonly #now: () => number;
+  readonly #intake: Intake;
   #live: Subscription;
   #past: Subscription | undefined;
   #hasEnded = false;
@@ -31,7 +32,7 @@ export class Watch {
   constructor(client: Client, filter: string, now = () => performance.now()) {
     this.filter = filter;
     this.#client = client;
-    this.#now = now;
+    this.#intake = new Intake(({ message, isPast, count }) => this.topics.take(message, now(), isPast, count), now);
     this.#live = this.#subscribe();
   }
 
@@ -49,7 +50,7 @@ export class Watch {
   }
 
   #take(message: Message): void {
-    this.topics.take(message, this.#now(), message.retained || !this.isCaughtUp);
+    this.#intake.add(message, message.retained || !this.isCaughtUp);
     if (this.isThinned && this.topics.size > THINNED_TOPICS_MAX) this.#beginInFull();
   }
 
@@ -64,7 +65,8 @@ export class Watch {
 
   #caughtUp(count: number): void {
     this.isCaughtUp = true;
-    if (this.topics.size <= THINNED_TOPICS_MAX && !this.isThinned) this.#thin();
+    if (count <= PAST_TOPICS_MAX) this.#intake.flush();
+    if (Math.max(count, this.topics.size) <= THINNED_TOPICS_MAX && !this.isThinned) this.#thin();
     if (this.#past || this.#hasEnded || count === 0 || count > PAST_TOPICS_MAX) return;
     this.#askForPast();
   }

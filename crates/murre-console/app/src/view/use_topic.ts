@@ -44,7 +44,7 @@ export function useTopic(client: Client, name: string): Topic {
     const subscription = client.subscribe(name, { from: { last: RECENT }, onSlow: "conflate", resume: true });
     let isPast = true;
     subscription.on("message", (message) => {
-      topic.take(message, performance.now(), isPast || message.retained, Date.now() - message.time);
+      topic.take(message, performance.now(), isPast || message.retained, { age: Date.now() - message.time });
     });
     subscription.on("caughtUp", () => {
       isPast = false;
