@@ -175,7 +175,7 @@ fn the_brokers_own_topics_are_not_a_clients_to_publish() {
 }
 
 #[test]
-fn what_this_version_does_not_have_is_said_and_not_ignored() {
+fn what_the_broker_does_not_have_is_said_and_not_ignored() {
     let broker = Broker::start();
     let mut client = Client::connect(&broker);
 

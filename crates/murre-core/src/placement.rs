@@ -46,9 +46,11 @@ impl Placement {
         format!("{CLIENT_TOPIC_PREFIX}{client}")
     }
 
-    /// Names a group with its filter.
-    pub fn group(&self, group: &str, filter: &str) -> GroupId {
-        GroupId(xxh3_64_with_seed(format!("{group}/{filter}").as_bytes(), self.seed))
+    /// Names a group with its filter, and the bytes of its view where it has one.
+    pub fn group(&self, group: &str, filter: &str, view: &[u8]) -> GroupId {
+        // no filter has a zero in it
+        let name = [group.as_bytes(), b"/", filter.as_bytes(), b"\0", view].concat();
+        GroupId(xxh3_64_with_seed(&name, self.seed))
     }
 
     /// The shard that a hash falls to.

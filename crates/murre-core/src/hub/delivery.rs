@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::AcqRel;
 
-use murre_protocol::{Codec, Position, packet::OnSlow};
+use murre_protocol::{Position, packet::OnSlow};
 
 use super::{Hub, run::Run, wake};
 use crate::{
@@ -110,9 +110,13 @@ impl Hub {
     }
 
     fn deliver_share(&mut self, place: u32, batch: &MessageBatch, entry: &MessageEntry, out: &mut Outputs) {
-        if self.deliver_to(place, &mut Run::single(batch, entry), 0, out) {
-            self.counters.delivered.add(1);
-        }
+        let subscription = self.subscriptions.get(place as usize);
+        let view = subscription.and_then(|of| of.view.as_ref()).and_then(|viewed| viewed.at_work);
+        let is_sent = match view {
+            Some(view) => self.deliver_viewed_share((place, view), batch, entry, out),
+            None => self.deliver_to(place, &mut Run::single(batch, entry), 0, out),
+        };
+        self.counters.delivered.add(u64::from(is_sent));
     }
 
     /// Delivers what came for a group before `place`, its first member here, had its SUBSCRIBED.
@@ -197,7 +201,7 @@ impl Hub {
             }
             let offer = window.offer(position, gate, (has_options, tail), fits && is_open);
             if window.is_shared() && offer != Offer::Drop {
-                let (tail, has_options) = run.tail(at, Codec::MessagePack);
+                let (tail, has_options) = run.for_others(at);
                 window.keep(has_options, tail);
             }
             if let Some(keeping) = &mut subscription.keeping {

@@ -121,7 +121,7 @@ impl Hub {
             sub,
             filter,
             group: None,
-            group_name: "".into(),
+            group_name: None,
             replay: None,
             on_slow: None,
             ack: Some(true),

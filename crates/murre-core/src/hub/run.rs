@@ -23,6 +23,8 @@ pub(super) struct Run<'a> {
     /// The tails in JSON, made when the first JSON client wants them.
     json: Vec<(Vec<u8>, HasOptions)>,
     gate: Gate,
+    /// The message that a view made it of.
+    made_of: Option<(&'a MessageBatch, &'a MessageEntry)>,
     written_for: Option<(Codec, u64)>,
     written: Vec<u8>,
 }
@@ -55,12 +57,25 @@ impl<'a> Run<'a> {
 
     fn of(batch: &'a MessageBatch, entries: &'a [MessageEntry], written: Vec<u8>) -> Self {
         let gate = Gate { from: batch.from, serial: batch.gate };
-        Self { batch, entries, json: Vec::new(), gate, written_for: None, written }
+        Self { batch, entries, json: Vec::new(), gate, made_of: None, written_for: None, written }
     }
 
     /// The same, which waits for something else.
     pub(super) fn behind(self, gate: Gate) -> Self {
         Self { gate, ..self }
+    }
+
+    /// The same, of one message that a view made of another.
+    pub(super) fn made_of(self, batch: &'a MessageBatch, entry: &'a MessageEntry) -> Self {
+        Self { made_of: Some((batch, entry)), ..self }
+    }
+
+    /// What another member of the group gets for a message: before any view.
+    pub(super) fn for_others(&mut self, at: usize) -> (&[u8], HasOptions) {
+        match self.made_of {
+            Some((batch, entry)) => (batch.tail(entry), entry.has_options),
+            None => self.tail(at, Codec::MessagePack),
+        }
     }
 
     /// Its messages.

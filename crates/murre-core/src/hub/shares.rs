@@ -1,4 +1,7 @@
 //! Groups that have members on this hub.
+//!
+//! A group's members have one view, which is a part of the group: it is applied before the message is a member's. What
+//! it leaves out is nobody's. A member keeps a message as it was before the view, for another one to see it so too.
 
 use std::{
     collections::BTreeMap,
@@ -10,12 +13,12 @@ use std::{
 
 use murre_protocol::Codec;
 
-use super::{Hub, Slot};
+use super::{Hub, Slot, run::Run, views::into};
 use crate::{
     batch::{MessageBatch, MessageEntry, Share},
     engine::{EngineInput, Outputs},
     ids::{GroupId, SessionKey, WorkerId},
-    session::{Left, Stage, Subscription},
+    session::{Gate, Left, Stage, Subscription},
 };
 
 /// The members of a group on one hub.
@@ -59,6 +62,36 @@ impl Hub {
             in_turn.into_iter().find(|at| local.members.get(*at).and_then(waiting) == Some(least))?;
         local.turn = chosen + 1;
         local.members.get(chosen).copied()
+    }
+
+    /// Delivers what the group's view makes of a message to a member that was chosen. False where it is left out.
+    pub(super) fn deliver_viewed_share(
+        &mut self,
+        (place, view): (u32, u32),
+        batch: &MessageBatch,
+        entry: &MessageEntry,
+        out: &mut Outputs,
+    ) -> bool {
+        let Some(at_work) = self.views.get(view) else { return false };
+        let mut sending = MessageBatch::new(self.worker);
+        at_work.view.offer(&batch.message(entry), &mut into(&mut sending));
+        self.counters.view_readings.add(1);
+        self.tell_troubles(view, out);
+        let Some(made) = sending.entries().first() else {
+            self.give_turn_back(place);
+            return false;
+        };
+        let gate = Gate { from: batch.from, serial: batch.gate };
+        let mut run = Run::single(&sending, made).behind(gate).made_of(batch, entry);
+        self.deliver_to(place, &mut run, 0, out)
+    }
+
+    /// A member got nothing although it was its turn.
+    fn give_turn_back(&mut self, place: u32) {
+        let group = self.subscriptions.get(place as usize).and_then(|subscription| subscription.group);
+        if let Some(local) = group.and_then(|group| self.groups.get_mut(&group)) {
+            local.turn = local.turn.saturating_sub(1);
+        }
     }
 
     /// Keeps a message that came before any member here had its SUBSCRIBED.

@@ -91,7 +91,9 @@ impl Hub {
             self.set_view(place, viewed);
         }
         match wish.group {
-            Some(group) => self.join((group, &wish.group_name), place, &wish.filter, out),
+            Some(group) => {
+                self.join((group, wish.group_name.as_deref().unwrap_or_default()), place, &wish.filter, out)
+            }
             None => {
                 if wish.ack == Some(true) {
                     self.ask_to_keep(key, place, out);
@@ -124,7 +126,7 @@ impl Hub {
         out: &mut Outputs,
     ) -> Result<(), Refusal> {
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return Ok(()) };
-        wish.check_change(subscription)?;
+        wish.check_change(subscription, &self.placement)?;
         self.check_view(wish)?;
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return Ok(()) };
         if let Some(rule) = wish.on_slow {

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     batch::{MessageBatch, MessageEntry},
     engine::Outputs,
-    ids::WorkerId,
+    ids::{GroupId, WorkerId},
     now::{Now, Tick},
     session::{Gate, Stage, Viewed},
 };
@@ -143,10 +143,16 @@ pub(super) enum Begun {
     },
 }
 
-/// What equal subscriptions have in common, as bytes.
-fn key(filter: &str, options: &ViewOptions<'static>) -> Box<[u8]> {
+/// What equal subscriptions have in common, as bytes. A group's view is for its members alone.
+fn key((group, filter): (Option<GroupId>, &str), options: &ViewOptions<'static>) -> Box<[u8]> {
+    let group = group.map_or(0, |group| group.0).to_be_bytes();
+    [&group, filter.as_bytes(), b"\0", &as_bytes(options)].concat().into()
+}
+
+/// Options as bytes, equal for equal ones.
+pub(super) fn as_bytes(options: &ViewOptions<'static>) -> Box<[u8]> {
     let options = SubscribeOptions { view: Some(Box::new(options.clone())), ..Default::default() };
-    let subscribe = Subscribe { sub: 0, filter: filter.into(), options };
+    let subscribe = Subscribe { sub: 0, filter: "#".into(), options };
     let mut bytes = Vec::new();
     Codec::MessagePack.write_client(&ClientPacket::Subscribe(Box::new(subscribe)), &mut bytes);
     bytes.into()
@@ -173,7 +179,7 @@ impl Hub {
         let Some((options, _)) = &wish.view else { return Ok(()) };
         let max = self.limits.views_max;
         let is_full = self.views.len() + self.views.waiting >= max;
-        let is_known = || self.views.shared.contains_key(&key(wish.filter.as_str(), options));
+        let is_known = || self.views.shared.contains_key(&key((wish.group, wish.filter.as_str()), options));
         if is_full && !is_known() { Err(Refusal::limit("limits.views_max", max)) } else { Ok(()) }
     }
 
@@ -198,7 +204,7 @@ impl Hub {
         let catching_up = matches!(begun, Begun::CatchingUp { .. });
         let is_kept = subscription.keeping.is_some();
         let is_own = in_history || is_kept || viewed.options.patch || viewed.options.expect_ms.is_some();
-        let key = (!is_own).then(|| key(subscription.filter.as_str(), &viewed.options));
+        let key = (!is_own).then(|| key((subscription.group, subscription.filter.as_str()), &viewed.options));
         let known = key.as_ref().and_then(|key| views.shared.get(key)).copied();
         let at_work = known.unwrap_or_else(|| {
             let view = View::new(viewed.plan.clone(), limits);

@@ -4,10 +4,11 @@ use std::{borrow::Cow, sync::Arc};
 
 use murre_protocol::{
     Code, Position, SharedFilter, TopicFilter,
-    packet::{From, OnSlow, Subscribe, SubscribeOptions, ViewOptions},
+    packet::{From, OnSlow, Subscribe, SubscribeOptions, ViewKey, ViewOptions},
 };
 use murre_view::Plan;
 
+use super::views::as_bytes;
 use crate::{
     ids::{GroupId, SessionKey},
     limits::Limits,
@@ -24,8 +25,8 @@ pub(super) struct Wish<'a> {
     pub filter: TopicFilter<'a>,
     /// The group, of a shared one.
     pub group: Option<GroupId>,
-    /// The group's name; empty where there is none.
-    pub group_name: Cow<'a, str>,
+    /// The name of the group.
+    pub group_name: Option<Box<str>>,
     /// Where to begin, if it says so.
     pub replay: Option<Replay>,
     /// The rule for a client that reads too slowly, if it says so.
@@ -45,11 +46,19 @@ impl<'a> Wish<'a> {
         let shared = SharedFilter::parse(&subscribe.filter)
             .map_err(|why| Refusal::invalid(format!("SUBSCRIBE.filter: {why}")))?;
         let replay = read_options(&subscribe.options, shared.group.is_some(), broker)?;
-        let group = shared.group.as_ref().map(|group| broker.placement.group(group, shared.filter.as_str()));
         let SubscribeOptions { on_slow, ack, .. } = subscribe.options;
-        let view = read_view(&subscribe.options, group.is_some())?;
-        let group_name = shared.group.unwrap_or_default();
-        Ok(Self { sub: subscribe.sub, filter: shared.filter, group, group_name, replay, on_slow, ack, view })
+        let view = read_view(&subscribe.options, shared.group.is_some())?;
+        let (filter, group_name) = (shared.filter, shared.group.map(Box::from));
+        let mut wish =
+            Self { sub: subscribe.sub, filter, group: None, group_name, replay, on_slow, ack, view };
+        wish.group = wish.group_with(wish.view.as_ref().map(|(options, _)| options), broker.placement);
+        Ok(wish)
+    }
+
+    /// The group that it names, for members with this view: who sees something else is of another group.
+    fn group_with(&self, view: Option<&ViewOptions<'static>>, placement: &Placement) -> Option<GroupId> {
+        let view = view.map_or_else(Box::default, as_bytes);
+        self.group_name.as_ref().map(|name| placement.group(name, self.filter.as_str(), &view))
     }
 
     /// The subscription that it makes.
@@ -88,8 +97,20 @@ impl<'a> Wish<'a> {
     ///
     /// # Errors
     /// What can't change.
-    pub(super) fn check_change(&self, subscription: &Subscription) -> Result<(), Refusal> {
-        if subscription.filter != self.filter || subscription.group != self.group {
+    pub(super) fn check_change(
+        &self,
+        subscription: &Subscription,
+        placement: &Placement,
+    ) -> Result<(), Refusal> {
+        let view = subscription.view.as_ref().map(|viewed| &viewed.options);
+        let is_same =
+            subscription.filter == self.filter && subscription.group == self.group_with(view, placement);
+        if is_same && self.view.is_some() && subscription.group != self.group {
+            let why = "SUBSCRIBE.options: the view of a shared subscription is a part of its group, and can't change \
+                       in place; UNSUBSCRIBE first";
+            return Err(Refusal::invalid(why));
+        }
+        if !is_same {
             let sub = self.sub;
             let why = format!("SUBSCRIBE.filter: subscription {sub} has another filter; UNSUBSCRIBE first");
             return Err(Refusal::invalid(why));
@@ -161,12 +182,24 @@ fn read_view(
     shared: bool,
 ) -> Result<Option<(ViewOptions<'static>, Arc<Plan>)>, Refusal> {
     let Some(view) = &options.view else { return Ok(None) };
-    if shared {
-        let why = "SUBSCRIBE.filter: this broker has no views of shared subscriptions yet";
+    if let Some((key, why)) = view.keys().find_map(|key| Some((key, not_shared(key)?))).filter(|_| shared) {
+        let why = format!("SUBSCRIBE.options.{}: not on a shared subscription: {why}", key.word());
         return Err(Refusal::not_supported(why));
     }
     let plan = Plan::compile(view).map_err(|why| Refusal::invalid(format!("SUBSCRIBE.options.{why}")))?;
     Ok(Some(((**view).clone().into_owned(), Arc::new(plan))))
+}
+
+/// Why an option is of no use where each member gets some of a topic's messages, if it isn't.
+fn not_shared(key: ViewKey) -> Option<&'static str> {
+    match key {
+        ViewKey::Where | ViewKey::Select | ViewKey::OnError => None,
+        ViewKey::MaxRate => Some("the message that would give way to a newer one is another member's"),
+        ViewKey::Deadband => Some("the value sent last went to another member"),
+        ViewKey::Window => Some("the readings of a window go to many members"),
+        ViewKey::Patch => Some("a patch is against a value that another member was sent"),
+        ViewKey::Expect => Some("a topic that a member hears nothing of may be heard by another"),
+    }
 }
 
 /// Behind positions that the client had from this broker. Those of another epoch say nothing: all that is there

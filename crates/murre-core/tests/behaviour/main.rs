@@ -28,6 +28,7 @@ mod slow_clients;
 mod snapshots;
 mod takeover;
 mod views;
+mod views_of_groups;
 mod views_of_kept_sessions;
 mod views_with_acknowledgements;
 mod wills;
