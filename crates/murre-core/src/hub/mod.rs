@@ -21,6 +21,7 @@
 //! | `slot` | a session with its outbox and what it counts |
 //! | `views` | subscriptions with a view: evaluated once for all who share it |
 //! | `kept_views` | views of subscriptions that are kept over disconnects |
+//! | `troubles` | what views could not do, told to those who asked for it |
 //! | `routes` | topic → receivers, remembered |
 //! | `shares` | groups with members here |
 //! | `ending` | disconnects, takeovers, time-outs, shutdown |
@@ -64,6 +65,7 @@ mod shares;
 mod slot;
 mod slow;
 mod subscribing;
+mod troubles;
 mod views;
 mod wish;
 

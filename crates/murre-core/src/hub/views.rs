@@ -12,11 +12,9 @@ use std::{collections::BTreeSet, time::Duration};
 use hashbrown::HashMap;
 use murre_protocol::{
     Codec, Position, Timestamp,
-    packet::{
-        BrokerPacket, ClientPacket, Message, Notice, NoticeKind, Subscribe, SubscribeOptions, ViewOptions,
-    },
+    packet::{ClientPacket, Message, Subscribe, SubscribeOptions, ViewOptions},
 };
-use murre_view::{Limits, Troubles, View};
+use murre_view::{Limits, View};
 use slab::Slab;
 
 use super::{
@@ -35,9 +33,6 @@ use crate::{
 
 mod slices;
 
-/// How often a subscription is told of readings that its view could not use.
-const NOTICE_EVERY: Duration = Duration::from_secs(60);
-
 /// The views at work in a hub.
 pub(super) struct Views {
     at_work: Slab<AtWork>,
@@ -55,17 +50,17 @@ pub(super) struct Views {
 }
 
 /// A view at work for some subscriptions.
-struct AtWork {
-    view: View,
+pub(super) struct AtWork {
+    pub(super) view: View,
     /// The places of the subscriptions.
-    members: Vec<u32>,
+    pub(super) members: Vec<u32>,
     /// By what others find it; none where it is one subscription's own.
     key: Option<Box<[u8]>>,
     /// Whether a snapshot or history still goes through it, whose time is not now.
     catching_up: bool,
     due: Option<Timestamp>,
     /// When its members may be told again of what it could not do.
-    notice_from: Tick,
+    pub(super) notice_from: Tick,
 }
 
 impl Views {
@@ -115,7 +110,7 @@ impl Views {
         true
     }
 
-    fn get(&mut self, view: u32) -> Option<&mut AtWork> {
+    pub(super) fn get(&mut self, view: u32) -> Option<&mut AtWork> {
         self.at_work.get_mut(view as usize)
     }
 
@@ -382,44 +377,5 @@ impl Hub {
         }
         self.read_back(out);
         self.tick_settling(now);
-    }
-
-    /// Tells a view's members what it could not do, now and then.
-    fn tell_troubles(&mut self, view: u32, out: &mut Outputs) {
-        let now = self.now.tick;
-        let Some(at_work) = self.views.get(view).filter(|at_work| at_work.notice_from <= now) else { return };
-        let Some(troubles) = at_work.view.take_troubles() else { return };
-        at_work.notice_from = now + NOTICE_EVERY;
-        let members = at_work.members.clone();
-        self.counters.view_unusable.add(troubles.unusable);
-        self.counters.view_past_limits.add(troubles.past_limits);
-        for (kind, count, reason) in self.notices(&troubles) {
-            for place in &members {
-                let Some(key) = self.session_of(*place) else { continue };
-                let sub = self.subscriptions.get(*place as usize).map(|subscription| subscription.sub);
-                let (count, topics, reason) = (Some(count), Vec::new(), reason.as_str().into());
-                let notice = Notice { kind, sub, count, topics, reason, code: None };
-                self.send(key, &BrokerPacket::Notice(Box::new(notice)), out);
-            }
-        }
-    }
-
-    fn notices(&self, troubles: &Troubles) -> Vec<(NoticeKind, u64, String)> {
-        let mut notices = Vec::new();
-        if troubles.left_out > 0
-            && let Some((topic, why)) = &troubles.first
-        {
-            let reason = format!("the view left out readings that it can't use; the first on {topic}: {why}");
-            notices.push((NoticeKind::Degraded, troubles.left_out, reason));
-        }
-        if troubles.past_limits > 0 {
-            let (topics, bytes) = (self.limits.view_topics_max, self.limits.view_bytes_max);
-            let reason = format!(
-                "the view left out readings since it holds as much as it may: limits.view_topics_max is {topics}, \
-                 limits.view_bytes_max {bytes}"
-            );
-            notices.push((NoticeKind::Limited, troubles.past_limits, reason));
-        }
-        notices
     }
 }

@@ -1,6 +1,6 @@
 //! What a SUBSCRIBE asks for, read and checked.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use murre_protocol::{
     Code, Position, SharedFilter, TopicFilter,

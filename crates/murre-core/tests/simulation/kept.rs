@@ -15,8 +15,10 @@ use murre_core::{
 };
 use murre_protocol::{
     Code, Codec, Format, Position, TopicFilter, TopicName,
-    packet::{ClientPacket, From, NoticeKind, Publish, SubscribeOptions, ViewOptions},
+    packet::{ClientPacket, From, NoticeKind, Publish, SubscribeOptions},
 };
+
+use crate::sights::Seen;
 
 const TOPICS: [&str; 6] = ["t/0", "t/1", "t/2", "t/3", "u/0", "u/1"];
 const FILTERS: [&str; 5] = ["t/+", "#", "t/1", "u/#", "+/0"];
@@ -31,19 +33,6 @@ struct Member {
     numbers: u64,
     subscriptions: BTreeMap<u64, Subscription>,
     may_be_limited: bool,
-}
-
-/// What a subscription sees.
-#[derive(Clone, Copy, Default, PartialEq)]
-enum Seen {
-    #[default]
-    Everything,
-    /// Readings with an even number.
-    Even,
-    /// Readings without what is only by the way.
-    Selected,
-    /// No more than ten a second of each topic.
-    Paced,
 }
 
 #[derive(Default)]
@@ -235,7 +224,7 @@ impl Scene {
         let sub = member.numbers;
         let filter = *self.random.pick(&FILTERS);
         let of_last_values = self.random.chance(50);
-        let sees = *self.random.pick(&[Seen::Everything, Seen::Even, Seen::Selected, Seen::Paced]);
+        let sees = *self.random.pick(&Seen::ALL);
         let subscription = Subscription { filter, sees, of_last_values, ..Subscription::default() };
         member.subscriptions.insert(sub, subscription);
         let from = Some(if of_last_values { From::Last } else { From::Live });
@@ -446,23 +435,6 @@ impl Member {
 
     fn is_quiet(&self) -> bool {
         self.subscriptions.values().all(|of| of.unacknowledged.is_empty())
-    }
-}
-
-impl Seen {
-    fn view(self) -> Option<ViewOptions<'static>> {
-        match self {
-            Self::Everything => None,
-            Self::Even => {
-                Some(ViewOptions { condition: Some("payload.n % 2 == 0".into()), ..Default::default() })
-            }
-            Self::Selected => Some(ViewOptions { select: vec!["n".into()], ..Default::default() }),
-            Self::Paced => Some(ViewOptions { max_rate: Some(10.0), ..Default::default() }),
-        }
-    }
-
-    fn wants(self, number: u64) -> bool {
-        self != Self::Even || number.is_multiple_of(2)
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `checks` | what has to be true of all that was heard |
 //! | `crashes` | a broker with a log that dies again and again, its devices and subscribers |
 //! | `kept` | sessions that outlive their connections, and the broker |
+//! | `sights` | what their subscriptions see |
 
 mod actions;
 mod checks;
@@ -20,6 +21,7 @@ mod crowd;
 mod kept;
 mod record;
 mod session;
+mod sights;
 mod wills;
 
 use std::{
