@@ -49,7 +49,7 @@ fn memory_is_bounded(workers: &str) {
     let mut stalled = Client::connect_narrow(&broker, &Packet::connect(json!({})));
     stalled.subscribe_live(1, "flood/#");
     flood_by_all(&broker, &case("a stalled subscriber"));
-    assert!(broker.counter("dropped") > 0, "the subscriber was stalled");
+    assert!(broker.counter("dropped") + broker.counter("conflated") > 0, "the subscriber was stalled");
 }
 
 #[test]

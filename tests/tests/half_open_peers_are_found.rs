@@ -34,7 +34,7 @@ fn a_silent_one_is_told_and_its_will_is_sent() {
 
 #[test]
 fn one_with_a_full_outbox_is_found_and_its_socket_closed() {
-    let broker = Broker::with(&[("limits.outbox_max", "256KiB")]);
+    let broker = Broker::with(&[("limits.outbox_max", "256KiB"), ("degrade.enabled", "false")]);
     let mut heir = heir(&broker);
     let mut silent = with_will(&broker);
     silent.subscribe_live(1, "flood");

@@ -40,14 +40,19 @@ fn number(text: &str) -> usize {
     text.split(' ').next().and_then(|number| number.parse().ok()).expect("a number first")
 }
 
-/// What a NOTICE says: how many messages, of which topics, and why.
-type Told = (u64, Vec<(String, u64)>, String);
+/// A NOTICE "degraded".
+#[derive(Debug)]
+struct Told {
+    count: u64,
+    topics: Vec<(String, u64)>,
+    reason: String,
+}
 
-/// The NOTICEs "degraded" of a subscription.
+/// What was told of a subscription.
 fn degraded(client: &Client, number: u64) -> Vec<Told> {
     let told = |said| match said {
         Said::Notice { kind: NoticeKind::Degraded, sub, count, topics, reason, .. } => {
-            (sub == Some(number)).then_some((count, topics, reason))
+            (sub == Some(number)).then_some(Told { count, topics, reason })
         }
         _ => None,
     };
@@ -55,7 +60,7 @@ fn degraded(client: &Client, number: u64) -> Vec<Told> {
 }
 
 fn conflated(client: &Client, sub: u64) -> u64 {
-    degraded(client, sub).iter().map(|(count, ..)| count).sum()
+    degraded(client, sub).iter().map(|told| told.count).sum()
 }
 
 /// The number of the last value of each topic.
@@ -86,7 +91,7 @@ fn the_notice_names_the_subscription_how_far_it_was_behind_and_the_counts_by_top
     let sub = client.subscribe_with("t/#", live());
     stream(&broker, 0..1_000, reads_slowly(&client));
     client.resume();
-    let (count, topics, reason) = degraded(&client, sub)[0].clone();
+    let Told { count, topics, reason } = degraded(&client, sub).remove(0);
     assert_eq!(topics.iter().map(|(_, count)| count).sum::<u64>(), count);
     assert_eq!(topics.len(), TOPICS);
     assert!(reason.starts_with("the client reads too slowly and was "), "{reason}");
@@ -106,8 +111,8 @@ fn once_it_keeps_up_it_gets_all_again_step_by_step() {
     client.resume();
     broker.run_for(LONG);
     let told = degraded(&client, sub);
-    assert!(told[told.len() - 2].2.starts_with("the client keeps up: at most "), "{told:?}");
-    assert_eq!(told.last().unwrap().2, "the client keeps up: it gets all messages again");
+    assert!(told[told.len() - 2].reason.starts_with("the client keeps up: at most "), "{told:?}");
+    assert_eq!(told.last().unwrap().reason, "the client keeps up: it gets all messages again");
     assert_eq!(broker.count(|c| &c.degraded), 0);
     let before = client.messages(sub).len();
     stream(&broker, 6_000..6_100, |_| ());

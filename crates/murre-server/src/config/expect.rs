@@ -9,7 +9,8 @@ use super::{Config, Expect, human::show_duration, keep::check_filter, rules::EXP
 
 /// The shortest time between two messages that can be watched over.
 const EVERY_MIN: Duration = Duration::from_millis(100);
-const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The longest.
+const EVERY_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Config {
     /// The expect rules in their order. A configuration that was checked has no invalid filter; of one that was made by
@@ -34,11 +35,11 @@ pub(super) fn wrong(rule: &Expect, before: &[Expect]) -> Option<(&'static str, S
         let expected = "topics that begin with $ are not watched; expected another filter".to_owned();
         return Some(("filter", format!("{:?}", rule.filter), expected));
     }
-    if !(EVERY_MIN..=YEAR).contains(&rule.every) {
-        let expected = format!("expected {} to {}", show_duration(EVERY_MIN), show_duration(YEAR));
+    if !(EVERY_MIN..=EVERY_MAX).contains(&rule.every) {
+        let expected = format!("expected {} to {}", show_duration(EVERY_MIN), show_duration(EVERY_MAX));
         return Some(("every", format!("{:?}", show_duration(rule.every)), expected));
     }
-    let grace = rule.grace.filter(|grace| *grace > YEAR)?;
-    let expected = format!("expected at most {}", show_duration(YEAR));
+    let grace = rule.grace.filter(|grace| *grace > EVERY_MAX)?;
+    let expected = format!("expected at most {}", show_duration(EVERY_MAX));
     Some(("grace", format!("{:?}", show_duration(grace)), expected))
 }

@@ -109,10 +109,10 @@ pub struct Keep {
 pub struct Expect {
     /// Which topics, with `+` and `#` as in a subscription; none that begin with `$`.
     pub filter: String,
-    /// The time from one message of a topic to the next; 100 ms to 365 days.
+    /// The time from one message of a topic to the next; 100 ms to 30 days.
     #[serde(with = "human::duration")]
     pub every: Duration,
-    /// How much later a message may come; up to 365 days. Without: half of `every`.
+    /// How much later a message may come; up to 30 days. Without: half of `every`.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "human::some_duration")]
     pub grace: Option<Duration>,
 }
