@@ -95,12 +95,14 @@ pub struct Outbox {
     taken: usize,
     /// Bytes of packets that the shell has taken in all.
     gone: u64,
+    /// Messages that were put in.
+    messages: u64,
 }
 
 impl Outbox {
     /// An empty outbox for packets in `codec`.
     pub fn new(codec: Codec) -> Self {
-        Self { codec, blocks: VecDeque::new(), waiting: 0, taken: 0, gone: 0 }
+        Self { codec, blocks: VecDeque::new(), waiting: 0, taken: 0, gone: 0, messages: 0 }
     }
 
     /// The encoding of its packets.
@@ -124,6 +126,17 @@ impl Outbox {
     /// later have smaller places than they had else, and those in front keep theirs.
     pub fn end(&self) -> u64 {
         self.gone + self.waiting as u64
+    }
+
+    /// Counts messages that were put in. Here, since whoever puts them in has this at hand.
+    #[inline]
+    pub fn count_messages(&mut self, messages: u64) {
+        self.messages += messages;
+    }
+
+    /// Messages that were put in, in all.
+    pub fn messages_in_all(&self) -> u64 {
+        self.messages
     }
 
     /// Bytes of packets that went out in all.

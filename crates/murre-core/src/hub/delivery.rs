@@ -67,7 +67,7 @@ impl Hub {
                 true => slot.outbox.append(pool, len, |block| run.append_to(block, codec, receiver.sub)),
                 false => slot.outbox.messages(pool, run.written(codec, receiver.sub)),
             }
-            slot.tally.delivered += messages;
+            slot.outbox.count_messages(messages);
             copies += 1;
             bytes += len;
             wake(slot, out);
@@ -255,7 +255,7 @@ impl Hub {
         let Some(slot) = self.sessions.get_mut(subscription.session as usize) else { return false };
         let (tail, has_options) = run.tail(at, slot.outbox.codec());
         slot.outbox.message(&mut self.pool, sub, has_options, tail);
-        slot.tally.delivered += 1;
+        slot.outbox.count_messages(1);
         wake(slot, out);
         true
     }
@@ -335,7 +335,7 @@ impl Hub {
         }
         slot.waits_for_room |= window.is_waiting();
         counters.delivered.add(sent);
-        slot.tally.delivered += sent;
+        slot.outbox.count_messages(sent);
         if sent > 0 {
             wake(slot, out);
         }

@@ -2,7 +2,8 @@
 //!
 //! Each answer is bounded; what concerns all sessions is gathered in slices, by [`Listing`](super::Listing).
 
-use std::{borrow::Cow, net::SocketAddr};
+use core::net::SocketAddr;
+use std::borrow::Cow;
 
 use murre_protocol::{Code, Codec, Timestamp, TopicFilter, TopicName, packet::ViewOptions};
 
@@ -17,7 +18,7 @@ use crate::{
 /// A client that is connected.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClientReport {
-    /// Its name; see [`Hub::name_of`].
+    /// Its client id. A stream over HTTP has none, and is shown as `events+` with numbers.
     pub name: String,
     /// Where it comes from.
     pub address: Option<SocketAddr>,
@@ -77,12 +78,6 @@ pub struct Party {
 const STREAM: (&str, char) = ("events+", '-');
 
 impl Hub {
-    /// What a client is shown as: its client id, or for a stream over HTTP, which has none, `events+` and numbers. None
-    /// for what is no client, or not yet.
-    pub fn name_of(&self, key: SessionKey) -> Option<String> {
-        self.slot(key)?.name(self.worker).map(Cow::into_owned)
-    }
-
     /// A client.
     pub fn report(&self, now: Now, key: SessionKey) -> Option<ClientReport> {
         let slot = self.slot(key)?;
@@ -103,7 +98,7 @@ impl Hub {
             durable: session.expiry > 0,
             slow: slot.is_slow(now.tick, self.limits.outbox_max),
             received: tally.received,
-            delivered: Traffic { messages: tally.delivered, bytes: outbox.sent_bytes() },
+            delivered: Traffic { messages: outbox.messages_in_all(), bytes: outbox.sent_bytes() },
             outbox_bytes: outbox.len(),
             dropped: losses.dropped,
             conflated: losses.conflated,
@@ -176,7 +171,7 @@ impl Hub {
 }
 
 impl Slot {
-    /// See [`Hub::name_of`].
+    /// What a client is shown as; none for what is no client, not yet or no more.
     pub(super) fn name(&self, worker: WorkerId) -> Option<Cow<'_, str>> {
         if !self.session.is_open() {
             return None;

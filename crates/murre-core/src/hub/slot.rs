@@ -1,9 +1,7 @@
 //! A session's place in its hub: the session, its outbox, and what it counts.
 
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-};
+use core::net::{IpAddr, SocketAddr};
+use std::fmt;
 
 use murre_protocol::{Codec, Timestamp};
 
@@ -34,7 +32,7 @@ pub(super) struct Slot {
     pub(super) took_bytes: bool,
     /// Whether it is among those that may be slow.
     pub(super) watched: bool,
-    /// What it has sent and was sent.
+    /// What it has sent and lost.
     pub(super) tally: Tally,
     /// Where it comes from.
     pub(super) peer: Option<Peer>,
@@ -76,13 +74,11 @@ pub struct Traffic {
     pub bytes: u64,
 }
 
-/// What a session has sent and was sent since it was opened.
+/// What a session has sent and lost since it was opened. What it got is counted by its outbox.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// Publishes that were handled, and bytes of packets that came.
     pub(super) received: Traffic,
-    /// Messages that were put into its outbox.
-    pub(super) delivered: u64,
     /// What it lost; most sessions lose nothing.
     pub(super) losses: Option<Box<Losses>>,
 }

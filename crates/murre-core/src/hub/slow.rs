@@ -16,7 +16,7 @@ use crate::{
     ids::SessionKey,
     now::{Now, Tick},
     outbox::Dropped,
-    session::{LeftOut, Subscription},
+    session::{LeftOut, SessionKind, Subscription},
 };
 
 /// A session is slow for so long after it lost something.
@@ -110,14 +110,16 @@ impl Hub {
         watch(slot, &mut self.watched);
     }
 
-    /// Looks at the sessions that may be slow, and counts those that are. To be called about once a second.
+    /// Looks at the sessions that may be slow, and counts the clients among them that are. To be called about once a
+    /// second.
     pub fn count_slow(&mut self, now: Now) {
         let Self { sessions, watched, limits, counters, .. } = self;
         watched.retain(|key| {
             let Some(slot) = sessions.get_mut(key.slot as usize).filter(|slot| slot.key == *key) else {
                 return false;
             };
-            slot.watched = slot.is_slow(now.tick, limits.outbox_max);
+            let is_client = slot.session.is_open() && slot.session.kind != SessionKind::Local;
+            slot.watched = is_client && slot.is_slow(now.tick, limits.outbox_max);
             slot.watched
         });
         counters.slow.set(watched.len() as u64);

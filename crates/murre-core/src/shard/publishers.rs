@@ -104,7 +104,7 @@ mod tests {
         let mut earlier = Earlier::default();
         publish(&mut earlier, 1, 0..100);
         assert_eq!(serials(&earlier, 1), (84..99).rev().collect::<Vec<_>>());
-        for topic in 0..2 * TOPICS_MAX {
+        for topic in 2..2 * TOPICS_MAX {
             publish(&mut earlier, topic, [1, 2]);
             assert!(earlier.topics.len() <= TOPICS_MAX);
             assert_eq!(serials(&earlier, topic), [1]);

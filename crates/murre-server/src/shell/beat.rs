@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use actix_rt::time::interval;
-use murre_core::engine::{EngineInput, Input};
+use murre_core::{
+    actor::Inbox as _,
+    engine::{EngineInput, Input},
+};
 use tokio::time::MissedTickBehavior;
-
-use murre_core::actor::Inbox as _;
 
 use super::runtime::Local;
 use crate::stats::{STATS_TOPIC, sample};
