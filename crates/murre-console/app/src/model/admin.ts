@@ -34,8 +34,34 @@ export interface ClientInfo {
   subscriptions: number;
 }
 
-/** The options of a view that are in force, as SUBSCRIBE has them. */
-export type ViewOptions = Record<string, unknown>;
+/** The options of a view that are in force, as SUBSCRIBE has them. Others may come. */
+export interface ViewOptions {
+  where?: string;
+  select?: string[];
+  deadband?: Deadband;
+  window?: ViewWindow;
+  max_rate?: number;
+  patch?: boolean;
+  expect?: number;
+  on_error?: "skip" | "pass";
+  [more: string]: unknown;
+}
+
+/** By how much a value has to move to be sent. */
+export interface Deadband {
+  path?: string;
+  abs?: number;
+  percent?: number;
+  silence_max?: number;
+}
+
+/** Which figures are sent, over which time. */
+export interface ViewWindow {
+  seconds: number;
+  step?: number;
+  of: string[];
+  give: string[];
+}
 
 /** What a client is subscribed to. */
 export interface FilterInfo {

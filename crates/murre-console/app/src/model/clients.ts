@@ -1,7 +1,7 @@
 // What is known of clients beyond what the broker tells: how fast their counters go up, and what their words mean.
 
-import type { ClientInfo, KeepRule, ViewOptions } from "./admin.js";
-import { formatBytes, formatCount, formatDuration } from "./units.js";
+import type { ClientInfo, Deadband, KeepRule, ViewOptions, ViewWindow } from "./admin.js";
+import { formatBytes, formatDuration } from "./units.js";
 
 /** Messages a second; null while that isn't known. */
 export interface Rates {
@@ -65,11 +65,6 @@ export class ClientLines {
   }
 }
 
-/** A rate, or a dash while it isn't known. */
-export function rateInWords(rate: number | null): string {
-  return rate === null ? "–" : `${formatCount(rate)}/s`;
-}
-
 /** How a client speaks to the broker. */
 export function protocolName({ protocol, encoding }: Pick<ClientInfo, "protocol" | "encoding">): string {
   if (protocol === "events") return "Server-Sent Events";
@@ -79,26 +74,18 @@ export function protocolName({ protocol, encoding }: Pick<ClientInfo, "protocol"
 /** The options of a view as short texts, in the order that they take effect in. */
 export function viewInWords(view: ViewOptions): string[] {
   const { where, select, deadband, window, max_rate, patch, expect, on_error, ...more } = view;
-  const words: string[] = [];
-  const say = (value: unknown, text: (value: never) => string) => {
-    if (value !== undefined && value !== null && value !== false) words.push(text(value as never));
-  };
-  say(where, (condition: string) => `where ${condition}`);
-  say(select, (paths: string[]) => `only ${paths.join(", ")}`);
-  say(deadband, deadbandInWords);
-  say(window, windowInWords);
-  say(max_rate, (rate: number) => `at most ${rate}/s`);
-  say(patch, () => "changes only");
-  say(expect, (seconds: number) => `tells of silence over ${seconds} s`);
-  say(on_error === "skip" ? undefined : on_error, (what: string) => `on error ${what}`);
-  return [...words, ...Object.entries(more).map(([name, value]) => `${name} ${JSON.stringify(value)}`)];
-}
-
-interface Deadband {
-  path?: string;
-  abs?: number;
-  percent?: number;
-  silence_max?: number;
+  const words = [
+    where && `where ${where}`,
+    select && `only ${select.join(", ")}`,
+    deadband && deadbandInWords(deadband),
+    window && windowInWords(window),
+    max_rate && `at most ${max_rate}/s`,
+    patch && "changes only",
+    expect && `tells of silence over ${expect} s`,
+    on_error === "pass" && "what can't be read passes",
+    ...Object.entries(more).map(([name, value]) => `${name} ${JSON.stringify(value)}`),
+  ];
+  return words.filter((each) => typeof each === "string");
 }
 
 function deadbandInWords({ path, abs, percent, silence_max }: Deadband): string {
@@ -107,20 +94,13 @@ function deadbandInWords({ path, abs, percent, silence_max }: Deadband): string 
   return silence_max === undefined ? text : `${text} or after ${silence_max} s`;
 }
 
-interface Window {
-  seconds: number;
-  step?: number;
-  of: string[];
-  give: string[];
-}
-
-function windowInWords({ seconds, step, of, give }: Window): string {
+function windowInWords({ seconds, step, of, give }: ViewWindow): string {
   const every = step === undefined || step === seconds ? "" : ` every ${step} s`;
   const paths = of.filter((path) => path !== "").join(", ");
   return `${give.join(", ")}${paths && ` of ${paths}`} over ${seconds} s${every}`;
 }
 
-/** What a keep rule keeps: "the last 1,000, at most 7 d, on disk". */
+/** What a keep rule keeps: "the last 1,000 messages, at most 7 d old, on disk". */
 export function ruleInWords({ last, age_ms, bytes, durable }: KeepRule): string {
   const limits = [
     last !== undefined && `the last ${last.toLocaleString("en")} messages`,

@@ -5,7 +5,7 @@ import { AdminError } from "./admin.js";
 /** From an answer to the next question. */
 export const POLL_MS = 2000;
 
-/** What is known: the newest answer, and why there is no newer one. */
+/** What became of a question. */
 export interface Polled<T> {
   answer: T | undefined;
   problem: Error | undefined;
@@ -17,7 +17,6 @@ export class Poll<T> {
   readonly #onChange: (polled: Polled<T>) => void;
   #asking: AbortController | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #answer: T | undefined;
 
   /** `onChange` hears of each answer and of each failure, never after `stop`. */
   constructor(ask: (signal: AbortSignal) => Promise<T>, onChange: (polled: Polled<T>) => void) {
@@ -33,13 +32,12 @@ export class Poll<T> {
     this.#ask(asking.signal).then(
       (answer) => {
         if (asking.signal.aborted) return;
-        this.#answer = answer;
         this.#onChange({ answer, problem: undefined });
         this.#wait();
       },
       (problem: Error) => {
         if (asking.signal.aborted) return;
-        this.#onChange({ answer: this.#answer, problem });
+        this.#onChange({ answer: undefined, problem });
         // To ask again would bring the same: the page is elsewhere, or who was asked for has gone.
         if (!(problem instanceof AdminError && (problem.isRefused || problem.isGone))) this.#wait();
       },

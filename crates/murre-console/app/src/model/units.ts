@@ -20,6 +20,11 @@ export function formatCount(count: number): string {
   return formatNumber(count, count !== 0 && Math.abs(count) < 99.95 && !Number.isInteger(count) ? 1 : 0);
 }
 
+/** So many a second: "0/s", "12.5/s"; a dash while it isn't known. */
+export function formatPerSecond(rate: number | null): string {
+  return rate === null ? "–" : `${formatCount(rate)}/s`;
+}
+
 /** A share of one as per cent: "0 %", "4.2 %", "38 %". */
 export function formatShare(share: number): string {
   const percent = share * 100;

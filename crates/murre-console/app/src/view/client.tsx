@@ -3,8 +3,8 @@
 import type { Client } from "murre";
 import { useCallback, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Admin, AdminError, type ClientDetail, type FilterInfo } from "../model/admin.js";
-import { ClientLines, protocolName, rateInWords } from "../model/clients.js";
-import { formatBytes, formatCount, formatDuration } from "../model/units.js";
+import { ClientLines, protocolName } from "../model/clients.js";
+import { formatBytes, formatCount, formatDuration, formatPerSecond } from "../model/units.js";
 import { Disconnect } from "./disconnect.js";
 import { Link } from "./link.js";
 import { Particulars } from "./particulars.js";
@@ -36,7 +36,7 @@ export function ClientDetails({ client, admin, id, onClose, onDisconnected }: Pr
     },
     [admin, id, lines],
   );
-  const { answer, problem } = usePoll(client, ask);
+  const { answer, problem, again } = usePoll(client, ask);
   const isGone = problem instanceof AdminError && problem.isGone;
   return (
     <section
@@ -59,7 +59,14 @@ export function ClientDetails({ client, admin, id, onClose, onDisconnected }: Pr
           Close
         </button>
       </div>
-      {isGone && <p class="empty">It isn't connected.</p>}
+      {isGone && (
+        <p class="empty">
+          It isn't connected.{" "}
+          <button type="button" onClick={again}>
+            Look again
+          </button>
+        </p>
+      )}
       {problem && !isGone && <p class="problem">{problem.message}</p>}
       {answer && <Figures detail={answer} lines={lines} />}
       {answer && <Filters detail={answer} />}
@@ -102,14 +109,14 @@ function Figures({ detail, lines }: { detail: ClientDetail; lines: ClientLines }
       <div class="trends">
         <Line
           title="In"
-          value={rateInWords(lines.received.at(-1) ?? null)}
+          value={formatPerSecond(lines.received.at(-1) ?? null)}
           values={lines.received}
           lines={lines}
           unit={UNITS.rate}
         />
         <Line
           title="Out"
-          value={rateInWords(lines.delivered.at(-1) ?? null)}
+          value={formatPerSecond(lines.delivered.at(-1) ?? null)}
           values={lines.delivered}
           lines={lines}
           unit={UNITS.rate}

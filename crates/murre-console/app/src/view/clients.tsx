@@ -1,13 +1,13 @@
 // Who is connected, slow ones first, a page at a time; one of them in full beside it.
 
 import type { Client } from "murre";
-import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Admin, CLIENTS_PER_PAGE, type ClientInfo, type ClientPage } from "../model/admin.js";
-import { ClientRates, protocolName, type Rates, rateInWords } from "../model/clients.js";
-import { formatBytes, formatCount, formatDuration, formatShare } from "../model/units.js";
+import { ClientRates, protocolName, type Rates } from "../model/clients.js";
+import { formatBytes, formatCount, formatDuration, formatPerSecond, formatShare } from "../model/units.js";
 import { ClientDetails } from "./client.js";
 import { useAddress } from "./hooks.js";
-import { ClientLink } from "./link.js";
+import { ClientLink, goTo } from "./link.js";
 import { Refused } from "./refused.js";
 import { plainText } from "./toolbar.js";
 import { usePoll } from "./use_poll.js";
@@ -22,6 +22,7 @@ export function Clients({ client, admin }: { client: Client; admin: Admin }) {
   const [said, setSaid] = useState("");
   const pages = usePages(useSettled(search.trim()));
   const rates = useMemo(() => new ClientRates(), []);
+  const list = useRef<HTMLDivElement>(null);
   const ask = useCallback(
     async (signal: AbortSignal) => {
       const page = await admin.clients(pages.search, pages.after, signal);
@@ -31,6 +32,13 @@ export function Clients({ client, admin }: { client: Client; admin: Admin }) {
     [admin, rates, pages.search, pages.after],
   );
   const { answer, problem, again } = usePoll(client, ask);
+  useEffect(() => {
+    if (selected) setSaid("");
+  }, [selected]);
+  const leave = () => {
+    setSelected("");
+    list.current?.focus();
+  };
   const retry = () => {
     admin.again();
     again();
@@ -54,17 +62,19 @@ export function Clients({ client, admin }: { client: Client; admin: Admin }) {
         <Pager pages={pages} page={answer} />
       </div>
       <div class={selected ? "panes with-detail" : "panes"}>
-        <Table page={answer} rates={rates} self={client.clientId} selected={selected} onSelect={setSelected} />
+        <div id="readings" ref={list} class="readings client-list" tabIndex={-1}>
+          <Table page={answer} rates={rates} self={client.clientId} selected={selected} />
+        </div>
         {selected && (
           <ClientDetails
             key={selected}
             client={client}
             admin={admin}
             id={selected}
-            onClose={() => setSelected("")}
+            onClose={leave}
             onDisconnected={() => {
               setSaid(`${selected} was disconnected.`);
-              setSelected("");
+              leave();
               again();
             }}
           />
@@ -138,12 +148,11 @@ interface TableProps {
   /** The id of this page. */
   self: string | undefined;
   selected: string;
-  onSelect(id: string): void;
 }
 
-function Table({ page, rates, self, selected, onSelect }: TableProps) {
+function Table({ page, rates, self, selected }: TableProps) {
   return (
-    <div id="readings" class="readings client-list" tabIndex={-1}>
+    <>
       <table>
         <thead>
           <tr>
@@ -179,14 +188,13 @@ function Table({ page, rates, self, selected, onSelect }: TableProps) {
               rates={rates.of(each.client_id)}
               isSelf={each.client_id === self}
               isSelected={each.client_id === selected}
-              onSelect={onSelect}
             />
           ))}
         </tbody>
       </table>
       {page?.clients.length === 0 && <p class="empty">No client matches the search.</p>}
       {!page && <p class="empty">Waiting for the broker…</p>}
-    </div>
+    </>
   );
 }
 
@@ -195,13 +203,12 @@ interface RowProps {
   rates: Rates;
   isSelf: boolean;
   isSelected: boolean;
-  onSelect(id: string): void;
 }
 
-function ClientRow({ client, rates, isSelf, isSelected, onSelect }: RowProps) {
+function ClientRow({ client, rates, isSelf, isSelected }: RowProps) {
   const { client_id: id, address, connected, outbox, dropped, conflated, subscriptions, slow } = client;
   return (
-    <tr data-client={id} data-slow={slow} aria-selected={isSelected} onClick={() => onSelect(id)}>
+    <tr data-client={id} data-slow={slow} aria-current={isSelected} onClick={() => goTo({ client: id })}>
       <th scope="row">
         <span class="who">
           <ClientLink id={id} />
@@ -212,8 +219,8 @@ function ClientRow({ client, rates, isSelf, isSelected, onSelect }: RowProps) {
       </th>
       <td class="wide">{protocolName(client)}</td>
       <td class="wide number">{formatDuration(Date.now() - connected)}</td>
-      <td class="number">{rateInWords(rates.received)}</td>
-      <td class="number">{rateInWords(rates.delivered)}</td>
+      <td class="number">{formatPerSecond(rates.received)}</td>
+      <td class="number">{formatPerSecond(rates.delivered)}</td>
       <td class="number">
         <Outbox {...outbox} />
       </td>

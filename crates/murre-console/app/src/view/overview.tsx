@@ -4,7 +4,7 @@ import type { Client } from "murre";
 import { useEffect, useState } from "preact/hooks";
 import type { Admin } from "../model/admin.js";
 import { type Figure, STATS_SPAN_S, type Stats, type StatsReport } from "../model/stats.js";
-import { formatBytes, formatCount, formatDuration, formatShare } from "../model/units.js";
+import { formatBytes, formatCount, formatDuration, formatPerSecond, formatShare } from "../model/units.js";
 import { useConnection, useTick } from "./hooks.js";
 import { Link, type Place } from "./link.js";
 import { Trend, UNITS, type Unit } from "./trend.js";
@@ -94,14 +94,14 @@ function bytesPerSecond(value: number | null): string {
 
 function lostInWords({ dropped, conflated }: StatsReport, stats: Stats): string {
   const rate = stats.current("lost") ?? 0;
-  if (rate > 0) return `${UNITS.rate.format(rate)} left out for them`;
+  if (rate > 0) return `${formatPerSecond(rate)} left out for them`;
   const total = dropped + conflated;
   return total > 0 ? `${formatCount(total)} left out since the start` : "nothing left out";
 }
 
 function commitsInWords(failures: number, rate: number | null): string {
   if (failures > 0) return `${formatCount(failures)} failed`;
-  return rate === null ? "" : `${UNITS.rate.format(rate)}, none failed`;
+  return rate === null ? "" : `${formatPerSecond(rate)}, none failed`;
 }
 
 /** See the top of the file. */

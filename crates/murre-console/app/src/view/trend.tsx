@@ -4,7 +4,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { formatNumber } from "../../../page/figures.js";
-import { formatBytes, formatCount, formatShare } from "../model/units.js";
+import { formatBytes, formatCount, formatPerSecond, formatShare } from "../model/units.js";
 import { useDark } from "./hooks.js";
 import { timeLabels } from "./plot.js";
 
@@ -17,6 +17,7 @@ const LABELS = 5;
 const LABEL_ROOM = 26;
 /** Room above the highest value. */
 const HEADROOM = 1.15;
+
 /** What a figure is measured in: how its values are written, in full and at an axis. */
 export interface Unit {
   format(value: number): string;
@@ -38,7 +39,7 @@ export const UNITS = {
     steps: Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((factor) => factor * 10 ** power)).flat(),
     top: 4,
   },
-  rate: { format: (value) => `${formatCount(value)}/s`, label, top: 1 },
+  rate: { format: formatPerSecond, label, top: 1 },
   bytes: {
     format: formatBytes,
     label: formatBytes,

@@ -64,6 +64,7 @@ test("the options of a view are said in the order that they take effect in", () 
     select: ["celsius", "position.lat"],
     deadband: { path: "celsius", abs: 0.5, silence_max: 60 },
     window: { seconds: 60, step: 10, of: ["celsius"], give: ["min", "max"] },
+    on_error: "pass",
   };
 
   assert.deepEqual(model.viewInWords(view), [
@@ -73,6 +74,7 @@ test("the options of a view are said in the order that they take effect in", () 
     "min, max of celsius over 60 s every 10 s",
     "at most 5/s",
     "changes only",
+    "what can't be read passes",
   ]);
 });
 
@@ -88,10 +90,11 @@ test("a keep rule is said with its bounds", () => {
 });
 
 test("amounts have a unit that leaves them short", () => {
-  const { formatBytes, formatCount, formatDuration, formatShare } = units;
+  const { formatBytes, formatCount, formatDuration, formatPerSecond, formatShare } = units;
 
   assert.deepEqual([0, 1023, 1536, 25_165_824].map(formatBytes), ["0 B", "1,023 B", "1.5 KiB", "24 MiB"]);
   assert.deepEqual([0, 0.44, 12, 1240.4].map(formatCount), ["0", "0.4", "12", "1,240"]);
+  assert.deepEqual([null, 0, 12.5].map(formatPerSecond), ["–", "0/s", "12.5/s"]);
   assert.deepEqual([0, 0.042, 0.38, 1.6].map(formatShare), ["0 %", "4.2 %", "38 %", "160 %"]);
   assert.deepEqual([40_000, 310_000, 12_000_000, 1_051_200_000, 3_600_000].map(formatDuration), [
     "40 s",

@@ -79,7 +79,7 @@ test("an answer that comes when nobody looks any more is not heard of", async (t
   assert.ok(asked[0].aborted);
 });
 
-test("after a failure the last answer stays, and it is asked again", async (t) => {
+test("after a failure it is asked again", async (t) => {
   const { poll, heard, pass } = polling(t, (count) => {
     if (count === 2) throw new Error("the network is down");
     return count;
@@ -94,7 +94,7 @@ test("after a failure the last answer stays, and it is asked again", async (t) =
     heard.map(({ answer, problem }) => [answer, problem?.message]),
     [
       [1, undefined],
-      [1, "the network is down"],
+      [undefined, "the network is down"],
       [3, undefined],
     ],
   );
