@@ -344,13 +344,17 @@ impl Runtime {
         }
     }
 
-    /// What time makes due, if it is time; says when to come again.
-    pub(super) fn tick(&mut self) -> Option<Tick> {
+    /// What time makes due, if it is time.
+    pub(super) fn tick(&mut self) {
         if self.worker.next_due().is_some_and(|due| due <= self.process.clock.now().tick) {
             let now = self.process.clock.now();
             self.worker.tick(now);
             self.touch();
         }
+    }
+
+    /// When to come again.
+    pub(super) fn next_due(&mut self) -> Option<Tick> {
         self.due = self.worker.next_due();
         self.due
     }

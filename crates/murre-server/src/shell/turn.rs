@@ -27,11 +27,15 @@ pub(super) async fn keep(local: Local) {
             if touched || rung { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
-        let due = local.with_runtime(|runtime| {
+        local.with_runtime(|runtime| {
             runtime.begin_turn();
-            runtime.tick().map(|due| Instant::from_std(runtime.clock().instant(due)))
+            runtime.tick();
         });
         local.finish();
+        // Behind that, which may have left something for later: a value that a view holds back.
+        let due = local.with_runtime(|runtime| {
+            runtime.next_due().map(|due| Instant::from_std(runtime.clock().instant(due)))
+        });
         if due != timer.as_ref().map(|(at, _)| *at) {
             timer = due.map(|at| (at, Box::pin(sleep_until(at))));
         }
