@@ -88,6 +88,14 @@ export class Client {
     return this.#session.clientId;
   }
 
+  /**
+   * The time by the broker's clock in Unix milliseconds, as it said with the last connection: for the age of messages, whose
+   * `time` is the broker's. By the clock here before the first connection, and where the broker doesn't say.
+   */
+  get brokerTime(): number {
+    return this.#link.brokerTime;
+  }
+
   /** How many publishes are not known to be through. */
   get pending(): number {
     return this.#session.pending;

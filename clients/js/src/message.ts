@@ -72,6 +72,11 @@ export class Message<T = unknown> {
     return this.#value as T;
   }
 
+  /** How old it is, in milliseconds, at `now` by the broker's clock: `client.brokerTime`. */
+  age(now: number): number {
+    return Math.max(0, now - this.time);
+  }
+
   #decoded(): unknown {
     if (this.payload.length === 0 && (this.format === "json" || this.format === "msgpack")) return undefined;
     try {

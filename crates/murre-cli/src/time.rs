@@ -17,17 +17,6 @@ pub(crate) fn in_calendar(time: Timestamp) -> Option<jiff::Timestamp> {
     i64::try_from(time.millis()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
 }
 
-/// The age in the largest unit that it fills: `250ms`, `12s`, `3m`, `5h`, `2d`.
-pub(crate) fn show_age(ms: u64) -> String {
-    match ms {
-        0..1_000 => format!("{ms}ms"),
-        1_000..60_000 => format!("{}s", ms / 1_000),
-        60_000..3_600_000 => format!("{}m", ms / 60_000),
-        3_600_000..86_400_000 => format!("{}h", ms / 3_600_000),
-        _ => format!("{}d", ms / 86_400_000),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,11 +27,5 @@ mod tests {
         assert_eq!(in_calendar(time).map(of_calendar), Some(time));
         assert_eq!(in_calendar(Timestamp::from_millis(u64::MAX)), None);
         assert_eq!(of_calendar(jiff::Timestamp::from_millisecond(-1).unwrap()), Timestamp::from_millis(0));
-    }
-
-    #[test]
-    fn an_age_is_shown_in_its_largest_unit() {
-        let ages = [0, 999, 1_000, 59_999, 60_000, 3_600_000, 86_400_000 * 3].map(show_age);
-        assert_eq!(ages, ["0ms", "999ms", "1s", "59s", "1m", "1h", "3d"]);
     }
 }

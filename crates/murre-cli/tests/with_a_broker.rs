@@ -161,6 +161,19 @@ fn a_listener_who_gets_patches_prints_whole_values() {
 }
 
 #[test]
+fn a_listener_sees_how_old_a_value_is_and_that_its_topic_fell_silent() {
+    let broker = Broker::start(&["serve"]);
+    broker.lines(&["pub", "n", "1"]);
+    let lines = broker.lines(&["sub", "n", "--expect", "1s", "--count", "2"]);
+    assert!(lines[0].contains(" n  1"), "{lines:?}");
+    assert!(lines[1].contains(" n  stale: silent for "), "{lines:?}");
+    // at least as old by now as the silence that was told
+    let line = &broker.lines(&["sub", "n", "--count", "1"])[0];
+    assert!(line.contains(" n  1  (") && line.ends_with("s old)"), "{line}");
+    assert!(broker.objects(&["sub", "n", "--json", "--count", "1"])[0]["age"].as_u64() >= Some(1000));
+}
+
+#[test]
 fn a_condition_that_can_t_be_read_is_refused_with_its_place() {
     let broker = Broker::start(&["serve"]);
     let output = broker.run(&["sub", "n", "--where", "payload >"]);

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use murre_protocol::Timestamp;
+
 use crate::{
     builder::ClientBuilder,
+    clock,
     error::{ClientClosed, SubscribeError},
     event::Events,
     message::Message,
@@ -131,6 +134,13 @@ impl Client {
     /// Whether there is a connection just now.
     pub fn is_connected(&self) -> bool {
         self.shared().session().is_connected()
+    }
+
+    /// The present time by the broker's clock, as it said with the last connection: for the age of messages, whose
+    /// [`time`](crate::Message::time) is the broker's. By the clock here before the first connection, and where the broker
+    /// doesn't say.
+    pub fn broker_time(&self) -> Timestamp {
+        self.shared().clock.at(clock::now())
     }
 
     /// How many publishes wait to be sent or answered.

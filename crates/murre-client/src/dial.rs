@@ -164,6 +164,7 @@ fn owned(info: &Connected<'_>) -> Connected<'static> {
         keep_alive: info.keep_alive,
         max_packet: info.max_packet,
         max_message: info.max_message,
+        time: info.time,
     }
 }
 

@@ -57,7 +57,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `builder`, `client` | building a client, and its handle |
-//! | `publish`, `subscribe`, `view`, `subscription`, `request`, `presence`, `will`, `message`, `event` | what an application does, sends and gets |
+//! | `publish`, `subscribe`, `view`, `subscription`, `request`, `presence`, `fresh`, `will`, `message`, `event` | what an application does, sends and gets |
 //! | `buffer`, `backoff`, `error` | what it can set, and what can go wrong |
 //! | `pace` | a steady beat for devices |
 //! | `session` | the client's state over all its connections, without I/O: `outgoing`, `subscriptions`, `subscription_state`, `replies` |
@@ -66,7 +66,7 @@
 //! | `inbox`, `feed` | bounded queues from the background task to a reader |
 //! | `shared` | the session behind a lock, and the signals between handles and background task |
 //! | `task`, `dial`, `drive`, `keep_alive` | the background task: connecting, one connection, its time |
-//! | `address`, `tls`, `config`, `payload` | small helpers |
+//! | `address`, `tls`, `config`, `payload`, `clock` | small helpers |
 
 mod acks;
 mod address;
@@ -74,12 +74,14 @@ mod backoff;
 mod buffer;
 mod builder;
 mod client;
+mod clock;
 mod config;
 mod dial;
 mod drive;
 mod error;
 mod event;
 mod feed;
+mod fresh;
 mod inbox;
 mod keep_alive;
 mod message;
@@ -128,6 +130,7 @@ pub use error::{
     ClientClosed, ConnectError, DecodeError, EncodeError, PublishError, RequestError, SubscribeError,
 };
 pub use event::{Event, Events};
+pub use fresh::{Freshness, FreshnessState};
 pub use message::Message;
 pub use murre_protocol::{
     Code, Format, Position, Timestamp,

@@ -1,6 +1,6 @@
 //! Messages as a subscriber gets them.
 
-use std::sync::Weak;
+use std::{sync::Weak, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use serde::{
     de::{DeserializeOwned, IntoDeserializer, value::StrDeserializer},
 };
 
-use crate::{error::DecodeError, resume::Run, shared::Shared};
+use crate::{error::DecodeError, fresh::Freshness, resume::Run, shared::Shared};
 
 /// A message that was published to a topic.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,6 +116,23 @@ impl Message {
     /// When the broker took it.
     pub fn time(&self) -> Timestamp {
         self.time
+    }
+
+    /// How old the value is at `now` by the broker's clock, which [`Client::broker_time`](crate::Client::broker_time) has.
+    ///
+    /// ```no_run
+    /// # fn example(client: murre_client::Client, message: murre_client::Message) {
+    /// println!("{} is {:?} old", message.topic(), message.age(client.broker_time()));
+    /// # }
+    /// ```
+    pub fn age(&self, now: Timestamp) -> Duration {
+        Duration::from_millis(now.millis().saturating_sub(self.time.millis()))
+    }
+
+    /// That a topic fell silent or returned, where this is a message of that, as a subscription with
+    /// [`expect`](crate::SubscribeBuilder::expect) gets them.
+    pub fn freshness(&self) -> Option<Freshness> {
+        Freshness::from_message(self)
     }
 
     /// Where it stands in the broker's order.

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
+use crate::fresh::FreshnessState;
 
 fn message(format: Format, payload: impl Into<Bytes>) -> Message {
     Message {
@@ -35,6 +36,28 @@ fn text_is_a_string_and_can_be_a_number() {
     let text = message(Format::Text, "21.5");
     assert_eq!(text.decode::<String>().unwrap(), "21.5");
     assert_eq!(text.decode::<f64>().unwrap(), 21.5);
+}
+
+#[test]
+fn a_value_has_an_age_and_none_before_its_time() {
+    let message = Message { time: Timestamp::from_millis(1_000), ..message(Format::Json, "1") };
+    assert_eq!(message.age(Timestamp::from_millis(181_000)), Duration::from_secs(180));
+    assert_eq!(message.age(Timestamp::from_millis(999)), Duration::ZERO);
+}
+
+#[test]
+fn that_a_topic_fell_silent_is_read_from_its_message() {
+    let told = |topic: &str, payload: &'static str| {
+        Message { topic: topic.into(), ..message(Format::Json, payload) }.freshness()
+    };
+    let expected = Freshness {
+        topic: "plant/temp".into(),
+        state: FreshnessState::Stale,
+        last: Timestamp::from_millis(7),
+    };
+    assert_eq!(told("$murre/fresh/plant/temp", r#"{"state":"stale","last":7}"#), Some(expected));
+    assert_eq!(told("plant/temp", r#"{"state":"stale","last":7}"#), None);
+    assert_eq!(told("$murre/fresh/plant/temp", "{}"), None);
 }
 
 #[test]

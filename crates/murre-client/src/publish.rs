@@ -17,6 +17,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::{
+    clock,
     error::{ClientClosed, EncodeError, PublishError},
     message::Message,
     outgoing::Outbound,
@@ -25,7 +26,7 @@ use crate::{
     shared::Shared,
     spool::{
         store::Refused,
-        worker::{Append, Handle, now_ms},
+        worker::{Append, Handle},
     },
     will::seconds_rounded_up,
 };
@@ -231,7 +232,7 @@ impl Publish {
     async fn enqueue_on_disk(self, shared: &Shared, spool: &Handle) -> Result<Acknowledgement, PublishError> {
         let topic = self.builder.target.topic()?;
         let mut options = self.builder.options;
-        options.time = options.time.or_else(|| Some(Timestamp::from_millis(now_ms())));
+        options.time = options.time.or_else(|| Some(clock::now()));
         let publish = WirePublish {
             topic: topic.clone().into(),
             format: self.format,

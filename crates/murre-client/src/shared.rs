@@ -16,6 +16,7 @@ use tokio::{
 
 use crate::{
     buffer::WhenFull,
+    clock::{self, BrokerClock},
     config::Config,
     error::ClientClosed,
     event::{Event, EventHub},
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) events: EventHub,
     pub(crate) spool: Option<Handle>,
+    pub(crate) clock: BrokerClock,
     session: Mutex<Session>,
     /// There may be something to send.
     work: Notify,
@@ -55,6 +57,7 @@ impl Shared {
             config,
             events: EventHub::default(),
             spool,
+            clock: BrokerClock::default(),
             session: Mutex::new(session.with_spool(drain)),
             work: Notify::new(),
             room: Notify::new(),
@@ -86,6 +89,9 @@ impl Shared {
 
     /// The broker accepted a connection.
     pub(crate) fn connected(&self, info: &Connected<'_>) {
+        if let Some(time) = info.time {
+            self.clock.told(time, clock::now());
+        }
         self.session().connected(info);
         self.events.emit(Event::Connected {
             client_id: info.client_id.clone().into_owned(),

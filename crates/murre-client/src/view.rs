@@ -61,6 +61,13 @@ impl SubscribeBuilder {
         self
     }
 
+    /// A topic that was heard and is silent for longer than this is told of by a message that says so
+    /// ([`Message::freshness`](crate::Message::freshness)), and again when it returns.
+    pub fn expect(mut self, silence_max: Duration) -> Self {
+        self.view().expect_ms = Some(millis(silence_max));
+        self
+    }
+
     /// What becomes of a payload that a part of the view can't use; [`OnError::Skip`] where it isn't said.
     pub fn on_error(mut self, rule: OnError) -> Self {
         self.view().on_error = Some(rule);

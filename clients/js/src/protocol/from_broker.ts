@@ -19,6 +19,8 @@ export interface Connected {
   /** Bytes of one WebSocket message; 0 where the broker says nothing. */
   maxMessage: number;
   server: string;
+  /** Unix milliseconds at the broker. */
+  time: number | undefined;
 }
 
 /** PUBLISHED: the answer to an acknowledged publish. */
@@ -172,6 +174,7 @@ function connected([, info]: Elements): BrokerPacket {
     maxPacket: uint("max_packet"),
     maxMessage: uint("max_message"),
     server: str("server"),
+    time: optional(keys.time, "uint", place("time")),
   };
 }
 

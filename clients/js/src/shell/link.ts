@@ -34,6 +34,8 @@ export class Link {
   #state: ClientState = { name: "connecting", attempt: 1 };
   #connection: Connection | undefined;
   #connectedAt: number | undefined;
+  /** Milliseconds by which the broker's clock is ahead of this one's. */
+  #ahead = 0;
   /** Calls off the wait before the next attempt. */
   #stopWaiting = () => {};
   /** The broker asked not to be asked before. */
@@ -95,8 +97,14 @@ export class Link {
 
   #connected(info: Connected): void {
     this.#connectedAt = this.#clock.now();
+    if (info.time !== undefined) this.#ahead = info.time - this.#connectedAt;
     this.#notBefore = 0;
     if (!this.#closing) this.#become(connectedState(info));
+  }
+
+  /** The time by the broker's clock, as it said with the last connection; by this one's before the first. */
+  get brokerTime(): number {
+    return this.#clock.now() + this.#ahead;
   }
 
   #lost({ code, reason, retryAfter, mayReconnect }: Loss): void {

@@ -15,6 +15,7 @@ const CONNECTED = {
   max_packet: 1 << 20,
   max_message: 4 << 20,
   server: "fake",
+  time: 1_700_000_000_000,
 };
 
 export class FakeBroker {

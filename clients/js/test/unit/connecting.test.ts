@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { ClientState } from "../../src/index.js";
+import { Message } from "../../src/message.js";
 import { socketUrl } from "../../src/shell/config.js";
 import { FakeBroker } from "../support/fake_broker.js";
 import { settled } from "../support/fake_clock.js";
@@ -212,4 +213,17 @@ test("a signal closes the client", async () => {
     ["disconnect"],
   );
   assert.equal(broker.socket.closedWith?.code, 1000);
+});
+
+test("the age of a message is by the broker's clock", async () => {
+  const broker = new FakeBroker();
+  const wire = { type: "message", sub: 1, topic: "t", format: 2, payload: new Uint8Array(), position: 1 } as const;
+  const message = new Message({ ...wire, time: 1_000, options: undefined });
+
+  const { client } = await broker.connected({}, { time: 1_500 });
+  await broker.clock.advance(250);
+
+  assert.equal(client.brokerTime, 1_750);
+  assert.equal(message.age(client.brokerTime), 750);
+  assert.equal(message.age(0), 0);
 });

@@ -1,6 +1,6 @@
 //! `murre clients`: who is connected to a broker on this machine.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -10,8 +10,8 @@ use crate::{
     broker::BrokerFlags,
     failure::Failure,
     http::Http,
-    output::{Align, Output, Table, escape, shorten, thousands},
-    time::{now, show_age},
+    output::{Align, Output, Table, age, escape, shorten, thousands},
+    time::now,
 };
 
 /// Clients that are asked for at a time.
@@ -123,7 +123,7 @@ fn table(clients: Vec<Value>, output: &Output) -> Result<Vec<String>, Failure> {
     for client in clients {
         let client: Client = serde_json::from_value(client)
             .map_err(|error| Failure::Failed(format!("the answer makes no sense: {error}")))?;
-        let connected = show_age(now.saturating_sub(client.connected));
+        let connected = age(Duration::from_millis(now.saturating_sub(client.connected)));
         table.row([
             escape(&client.client_id),
             escape(&client.address.unwrap_or_default()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use murre_client::Message;
-use murre_protocol::SharedFilter;
+use murre_protocol::{SharedFilter, Timestamp};
 
 use super::{after, stop_signal};
 use crate::{
@@ -35,13 +35,15 @@ Examples:
   murre sub 'alarm/#' --live                        without the values that were there before
   murre sub 'plant/#' --max-rate 2 --where 'payload.celsius > 30.0'
   murre sub 'plant/+/temp' --window 60s:celsius:mean,max --since 1h
+  murre sub 'plant/#' --expect 10s                  word of topics that are silent for longer
   murre sub '$share/workers/job/#'                  with others of the group, each message to one
 
 Each line has the time at the broker, the topic and the payload; a * marks the last value of a topic, from before \
-the subscription. History is what the broker keeps by its rules ([[keep]] in its configuration): of a topic without \
+the subscription, and what isn't new has its age at the end. With --expect a topic that falls silent is told as \
+stale, and as fresh again when it returns. History is what the broker keeps by its rules ([[keep]] in its configuration): of a topic without \
 a rule there is the last value alone. Over a broken connection it goes on where it was. \
 With --json each line is an object with topic, format, payload (payload_base64 where it has no JSON form), \
-time (Unix milliseconds) and position. A topic that two filters match comes twice.")]
+time (Unix milliseconds), age (milliseconds) and position. A topic that two filters match comes twice.")]
 pub(crate) struct Args {
     /// What to listen to: + stands for one level, # for the rest
     #[arg(required = true, value_name = "FILTER")]
@@ -93,10 +95,11 @@ async fn listen(args: &Args, listener: &mut Listener, printer: &mut Printer) -> 
     }
     loop {
         let message = listener.next().await?;
-        let mut is_over = printer.print(&message)?;
+        let now = listener.broker_time();
+        let mut is_over = printer.print(&message, now)?;
         // What came along appears with it.
         while !is_over && let Some(message) = listener.next().now_or_never() {
-            is_over = printer.print(&message?)?;
+            is_over = printer.print(&message?, now)?;
         }
         printer.output.flush()?;
         if is_over {
@@ -113,9 +116,9 @@ struct Printer {
 }
 
 impl Printer {
-    /// Adds a line: true when it was the last that is wanted.
-    fn print(&mut self, message: &Message) -> Result<bool, Failure> {
-        let reading = Reading::from(message);
+    /// Adds a line, at `now` by the broker's clock: true when it was the last that is wanted.
+    fn print(&mut self, message: &Message, now: Timestamp) -> Result<bool, Failure> {
+        let reading = Reading::of(message, now);
         let line = if self.json { reading.json() } else { reading.line(self.output.style()) };
         self.output.line(line)?;
         self.left = self.left.map(|left| left.saturating_sub(1));

@@ -4,15 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::FutureExt;
 use murre_client::{Client, From, Message};
-use murre_protocol::SharedFilter;
+use murre_protocol::{SharedFilter, Timestamp};
 
 use super::{after, stop_signal};
 use crate::{
     args::duration,
     broker::BrokerFlags,
     failure::Failure,
-    output::{Align, Output, Reading, Table, escape, shorten},
-    time::{now, show_age},
+    output::{Align, Output, Reading, Table, age, escape, shorten},
 };
 
 /// Flags of `murre topics`.
@@ -53,10 +52,11 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         ))),
         () = stop => return Ok(()),
     };
+    let now = client.broker_time();
     client.close().await;
     let last = last?;
     let mut output = Output::stdout();
-    for line in lines(&last, args.json, &output) {
+    for line in lines(&last, now, args.json, &output) {
         output.line(line)?;
     }
     output.flush()
@@ -81,18 +81,17 @@ async fn last_values(client: &Client, filter: &str) -> Result<BTreeMap<String, M
     }
 }
 
-fn lines(last: &BTreeMap<String, Message>, json: bool, output: &Output) -> Vec<String> {
+fn lines(last: &BTreeMap<String, Message>, now: Timestamp, json: bool, output: &Output) -> Vec<String> {
     if json {
-        return last.values().map(|message| Reading::from(message).json()).collect();
+        return last.values().map(|message| Reading::of(message, now).json()).collect();
     }
     if last.is_empty() {
         return vec!["no topics".to_owned()];
     }
-    let now = now().millis();
     let mut table = Table::new(&[("topic", Align::Left), ("age", Align::Right), ("last value", Align::Left)]);
     for message in last.values() {
-        let age = now.saturating_sub(message.time().millis());
-        table.row([escape(message.topic()), show_age(age), Reading::from(message).shown()]);
+        let reading = Reading::of(message, now);
+        table.row([escape(message.topic()), age(reading.age), reading.shown()]);
     }
     let lines = table.lines(output.style());
     match output.width() {

@@ -1,5 +1,7 @@
 //! `murre who`: who publishes to a topic, and who is subscribed to it.
 
+use std::time::Duration;
+
 use murre_protocol::TopicName;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -9,8 +11,8 @@ use crate::{
     broker::BrokerFlags,
     failure::Failure,
     http::Http,
-    output::{Align, Output, Table, escape},
-    time::{now, show_age},
+    output::{Align, Output, Table, age, escape},
+    time::now,
 };
 
 /// What of a topic is written by number in a path.
@@ -105,7 +107,7 @@ fn publishers(publishers: Vec<Publisher>) -> Table {
     let mut table =
         Table::new(&[("publisher", Align::Left), ("address", Align::Left), ("last", Align::Right)]);
     for Publisher { client_id, address, last } in publishers {
-        let last = format!("{} ago", show_age(now.saturating_sub(last)));
+        let last = format!("{} ago", age(Duration::from_millis(now.saturating_sub(last))));
         table.row([escape(&client_id), escape(&address.unwrap_or_default()), last]);
     }
     table

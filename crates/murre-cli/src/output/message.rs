@@ -1,16 +1,21 @@
 //! One received message as a line, for people and for machines.
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
-use murre_client::Message;
+use murre_client::{Freshness, FreshnessState, Message};
 use murre_protocol::{Format, Position, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
-use super::{Style, escape};
+use super::{Style, age, escape};
 use crate::time::in_calendar;
 
 /// How many bytes of a payload without a readable form are shown.
 const BYTES_SHOWN: usize = 16;
+
+/// The age from which on it is shown with a message.
+const AGE_SHOWN_FROM: Duration = Duration::from_secs(1);
 
 /// What of a message is shown.
 #[derive(Debug, Clone)]
@@ -29,10 +34,15 @@ pub(crate) struct Reading<'a> {
     pub(crate) position: Position,
     /// Whether this is a kept value, sent because the subscription began.
     pub(crate) is_retained: bool,
+    /// How old it is, by the broker's clock.
+    pub(crate) age: Duration,
+    /// What it tells of another topic, where it was made for that.
+    pub(crate) freshness: Option<Freshness>,
 }
 
-impl<'a> From<&'a Message> for Reading<'a> {
-    fn from(message: &'a Message) -> Self {
+impl<'a> Reading<'a> {
+    /// What of `message` is shown at `now` by the broker's clock.
+    pub(crate) fn of(message: &'a Message, now: Timestamp) -> Self {
         Self {
             topic: message.topic(),
             format: message.format(),
@@ -41,19 +51,28 @@ impl<'a> From<&'a Message> for Reading<'a> {
             source_time: message.source_time(),
             position: message.position(),
             is_retained: message.is_retained(),
+            age: message.age(now),
+            freshness: message.freshness(),
         }
     }
-}
 
-impl Reading<'_> {
     /// `12:34:56.789  site/a/temp  {"celsius":21.4}`, in local time, with the date where that isn't
-    /// today; a kept value has a `*` behind the time.
+    /// today; a kept value has a `*` behind the time, and what isn't new its age at the end.
     pub(crate) fn line(&self, style: Style) -> String {
         let kept = if self.is_retained { '*' } else { ' ' };
         let time = style.dim(format_args!("{}{kept}", clock(self.time)));
-        let topic = style.topic(escape(self.topic));
-        let payload = self.shown();
-        format!("{time} {topic}  {payload}").trim_end().to_owned()
+        let (topic, payload) = match &self.freshness {
+            Some(Freshness { topic, state, last, .. }) => {
+                let silent = self.time.millis().saturating_sub(last.millis());
+                (topic.as_str(), style.strong(told(*state, Duration::from_millis(silent))))
+            }
+            None => (self.topic, self.shown()),
+        };
+        let line = format!("{time} {}  {payload}", style.topic(escape(topic)));
+        match self.age {
+            age if age < AGE_SHOWN_FROM => line.trim_end().to_owned(),
+            old => format!("{}  {}", line.trim_end(), style.dim(format_args!("({} old)", age(old)))),
+        }
     }
 
     /// The payload as a person reads it, on one line.
@@ -66,7 +85,7 @@ impl Reading<'_> {
         }
     }
 
-    /// `{"topic":…,"payload":…,"time":…,"position":…}`: times in Unix milliseconds; a payload without a JSON form
+    /// `{"topic":…,"payload":…,"time":…,"age":…,"position":…}`: times in Unix milliseconds, the age in milliseconds; a payload without a JSON form
     /// is in `payload_base64`.
     pub(crate) fn json(&self) -> String {
         let value = self.value();
@@ -82,6 +101,7 @@ impl Reading<'_> {
             text,
             payload_base64: value.is_none().then(|| STANDARD.encode(self.payload)),
             time: self.time.millis(),
+            age: u64::try_from(self.age.as_millis()).unwrap_or(u64::MAX),
             source_time: self.source_time.map(Timestamp::millis),
             position: self.position.get(),
             retained: self.is_retained,
@@ -110,6 +130,14 @@ impl Reading<'_> {
     }
 }
 
+/// That a topic fell silent or returned.
+fn told(state: FreshnessState, silent: Duration) -> String {
+    match state {
+        FreshnessState::Fresh => "fresh again".to_owned(),
+        _ => format!("stale: silent for {}", age(silent)),
+    }
+}
+
 /// A payload in readable form.
 enum Payload<'a> {
     Json(Box<RawValue>),
@@ -127,6 +155,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     payload_base64: Option<String>,
     time: u64,
+    age: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_time: Option<u64>,
     position: u64,
@@ -164,6 +193,8 @@ mod tests {
             source_time: None,
             position: Position::new(7, 3),
             is_retained: false,
+            age: Duration::ZERO,
+            freshness: None,
         }
     }
 
@@ -173,6 +204,19 @@ mod tests {
         assert!(line.ends_with(".123  site/a/temp  {\"c\":21}"), "{line}");
         let kept = Reading { is_retained: true, ..reading(Format::Text, b"on") }.line(Style::Plain);
         assert!(kept.ends_with(".123* site/a/temp  on"), "{kept}");
+    }
+
+    #[test]
+    fn a_value_from_before_has_its_age() {
+        let old = Reading { age: Duration::from_secs(185), ..reading(Format::Text, b"on") };
+        assert!(old.line(Style::Plain).ends_with(" site/a/temp  on  (3m old)"), "{}", old.line(Style::Plain));
+        assert!(old.json().contains(r#""age":185000,"#));
+    }
+
+    #[test]
+    fn that_a_topic_fell_silent_is_said_in_words() {
+        assert_eq!(told(FreshnessState::Stale, Duration::from_secs(10)), "stale: silent for 10s");
+        assert_eq!(told(FreshnessState::Fresh, Duration::ZERO), "fresh again");
     }
 
     #[test]
@@ -195,11 +239,11 @@ mod tests {
     fn a_machine_gets_one_object_a_line() {
         assert_eq!(
             reading(Format::Json, b"{\n  \"c\": 21.40\n}").json(),
-            r#"{"topic":"site/a/temp","format":"json","payload":{   "c": 21.40 },"time":1700000000123,"position":1795}"#
+            r#"{"topic":"site/a/temp","format":"json","payload":{   "c": 21.40 },"time":1700000000123,"age":0,"position":1795}"#
         );
         assert_eq!(
             Reading { is_retained: true, ..reading(Format::Text, b"a\nb") }.json(),
-            r#"{"topic":"site/a/temp","format":"text","payload":"a\nb","time":1700000000123,"position":1795,"retained":true}"#
+            r#"{"topic":"site/a/temp","format":"text","payload":"a\nb","time":1700000000123,"age":0,"position":1795,"retained":true}"#
         );
     }
 

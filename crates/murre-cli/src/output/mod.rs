@@ -1,5 +1,6 @@
 //! Standard output: lines for people and for machines, colours, a closed pipe.
 
+mod age;
 mod message;
 mod style;
 mod table;
@@ -9,6 +10,7 @@ use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use crate::failure::Failure;
 
+pub(crate) use age::age;
 pub(crate) use message::Reading;
 pub(crate) use style::{Style, colours_are_welcome};
 pub(crate) use table::{Align, Table};

@@ -11,7 +11,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 use murre_protocol::{
@@ -25,7 +25,7 @@ use super::{
     drain::{Drain, Results},
     store::{Gone, Options, Refused, Store},
 };
-use crate::{event::Event, session::Outcome, shared::Shared};
+use crate::{clock, event::Event, session::Outcome, shared::Shared};
 
 /// Publishes that wait for the disk at a time; further ones wait for their turn.
 const WAITING_MAX: usize = 256;
@@ -72,7 +72,7 @@ pub(crate) fn open(spool: &Spool, client_id: &str) -> Result<(Handle, Opened, Dr
         when_full: spool.when_full,
         durable: spool.sync != SpoolSync::Never,
     };
-    let store = Store::open(options, now_ms())?;
+    let store = Store::open(options, clock::now().millis())?;
     // Beside those that have a place there is one poke at a time, and one end.
     let (sender, commands) = sync_channel(WAITING_MAX + 2);
     let handle = Handle {
@@ -85,12 +85,6 @@ pub(crate) fn open(spool: &Spool, client_id: &str) -> Result<(Handle, Opened, Dr
     handle.update(&store, |_| {});
     let drain = Drain::new(spool.rate, spool.in_flight, store.undone());
     Ok((handle, Opened { store, commands, sync: spool.sync }, drain))
-}
-
-/// The present time in milliseconds since the Unix epoch.
-pub(crate) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Handle {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use murre_protocol::{
-    Code,
+    Code, Timestamp,
     packet::{BrokerPacket, ClientPacket, Connected, Disconnect},
 };
 use tokio::{
@@ -279,4 +279,14 @@ async fn many_tasks_share_a_connection_over_tcp() {
 fn credentials_do_not_show_in_debug_output() {
     let builder = Client::builder("ws://a").token("secret-token").password("secret-word");
     assert!(!format!("{builder:?}").contains("secret"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_brokers_clock_is_known_from_the_connection_on() {
+    let mut broker = Broker::new();
+    // by the clock here, which is past 2020, the broker's is far behind
+    let early = Timestamp::from_millis(1_000_000);
+    let (client, _peer) = broker.connected_with(Connected { time: Some(early), ..info() }).await;
+    let behind = Timestamp::from_millis(1_000_000_000);
+    assert!((early..behind).contains(&client.broker_time()), "{:?}", client.broker_time());
 }

@@ -251,6 +251,7 @@ impl Hub {
             max_packet: limits.max_packet as u64,
             max_message: limits.max_message as u64,
             server: identity.server.as_str().into(),
+            time: Some(now.wall),
         };
         self.counters.durable_clients.add(u64::from(welcome.expiry > 0));
         self.send(key, &BrokerPacket::Connected(Box::new(connected)), out);

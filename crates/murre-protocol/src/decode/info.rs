@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{At, Kind, Value, code, options::positions, view::Place};
 use crate::{
-    DecodeError, Problem,
+    DecodeError, Problem, Timestamp,
     packet::{CaughtUp, Connected, Notice, NoticeKind, Subscribed, ViewKey, ViewOptions},
 };
 
@@ -32,6 +32,9 @@ pub(super) fn connected<'a, V: Value<'a>>(map: V) -> Result<Connected<'a>, Decod
             Ok("max_packet") => max_packet = at.of("info.max_packet").read(value, V::uint)?,
             Ok("max_message") => max_message = at.of("info.max_message").read(value, V::uint)?,
             Ok("server") => info.server = at.of("info.server").read(value, V::text)?.unwrap_or_default(),
+            Ok("time") => {
+                info.time = at.of("info.time").read(value, V::uint)?.map(Timestamp::from_millis);
+            }
             _ => {}
         }
         Ok(())

@@ -1,7 +1,10 @@
 //! The info maps of CONNECTED, SUBSCRIBED, NOTICE and CAUGHT_UP.
 
 use super::{Fields, view};
-use crate::packet::{CaughtUp, Connected, Notice, Subscribed};
+use crate::{
+    Timestamp,
+    packet::{CaughtUp, Connected, Notice, Subscribed},
+};
 
 /// Writes CONNECTED's info.
 pub(super) fn connected(info: &Connected<'_>, map: &mut impl Fields) {
@@ -14,6 +17,7 @@ pub(super) fn connected(info: &Connected<'_>, map: &mut impl Fields) {
     map.uint("max_packet", info.max_packet);
     map.uint("max_message", info.max_message);
     map.text("server", &info.server);
+    map.uint_if("time", info.time.map(Timestamp::millis));
 }
 
 /// Writes SUBSCRIBED's elements.

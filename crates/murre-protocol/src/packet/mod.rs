@@ -141,6 +141,8 @@ pub struct Connected<'a> {
     pub max_message: u64,
     /// The broker's name and version.
     pub server: Cow<'a, str>,
+    /// The time at the broker.
+    pub time: Option<Timestamp>,
 }
 
 /// PUBLISH.

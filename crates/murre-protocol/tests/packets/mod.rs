@@ -132,8 +132,9 @@ fn connect() -> impl Strategy<Value = Connect<'static>> {
 }
 
 fn connected() -> impl Strategy<Value = Connected<'static>> {
-    ([text(), text(), text()], [uint(), uint(), uint(), uint()], any::<[bool; 2]>()).prop_map(
-        |([client_id, epoch, server], [session_expiry, keep_alive, max_packet, max_message], flags)| {
+    let uints = [uint(), uint(), uint(), uint()];
+    ([text(), text(), text()], uints, any::<[bool; 2]>(), option::of(time())).prop_map(
+        |([client_id, epoch, server], [session_expiry, keep_alive, max_packet, max_message], flags, time)| {
             Connected {
                 client_id,
                 session_present: flags[0],
@@ -144,6 +145,7 @@ fn connected() -> impl Strategy<Value = Connected<'static>> {
                 max_packet,
                 max_message,
                 server,
+                time,
             }
         },
     )

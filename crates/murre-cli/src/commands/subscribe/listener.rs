@@ -6,10 +6,10 @@ use std::{
 };
 
 use futures_util::{Stream, StreamExt, stream::SelectAll};
-use murre_client::{Client, Event, Events, From, Message, Subscription, SubscriptionEvent};
+use murre_client::{Client, Event, Events, From, Message, Subscription, SubscriptionEvent, Timestamp};
 
 use super::{start::is_shared, view::View};
-use crate::{broker::BrokerFlags, failure::Failure};
+use crate::{broker::BrokerFlags, failure::Failure, time::now};
 
 /// Each subscription has a connection of its own: where output is slow, reading pauses, and the broker decides by
 /// the subscription's policy what a slow reader gets.
@@ -58,6 +58,11 @@ impl Listener {
     pub(super) async fn next(&mut self) -> Result<Message, Failure> {
         let ended = || Failure::Failed("there is nothing more to listen to".to_owned());
         self.feeds.next().await.unwrap_or_else(|| Err(ended()))
+    }
+
+    /// The present time by the broker's clock.
+    pub(super) fn broker_time(&self) -> Timestamp {
+        self.clients.first().map_or_else(now, Client::broker_time)
     }
 
     /// Ends all subscriptions, and says what didn't come through.

@@ -28,6 +28,9 @@ pub(super) struct View {
     /// Have the broker send only what changed; whole values are printed
     #[arg(long)]
     patch: bool,
+    /// Tell of topics that are silent for longer than this, and when they return
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    expect: Option<Duration>,
 }
 
 impl View {
@@ -47,6 +50,9 @@ impl View {
         }
         if let Some(window) = &self.window {
             subscribe = subscribe.window(window.clone());
+        }
+        if let Some(silence_max) = self.expect {
+            subscribe = subscribe.expect(silence_max);
         }
         if self.patch {
             subscribe = subscribe.patch(true);
