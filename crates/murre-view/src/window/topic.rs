@@ -15,7 +15,8 @@ const EMPTY_RUN_MAX: u64 = 1440;
 pub(crate) struct TopicWindows {
     /// By their start, oldest first; only those with readings.
     panes: VecDeque<Pane>,
-    /// When the next window ends; none before the first reading, and after a gap.
+    /// When the next window ends; none before the first reading. Also while nothing is in it: those before were sent, and
+    /// a reading on its way between workers may come behind the end of its window.
     next_end_ms: Option<u64>,
     format: Option<Format>,
     /// When the last reading came, by the broker's time.
@@ -97,7 +98,7 @@ impl TopicWindows {
                 let is_late = time - time % window.step_ms < earliest;
                 if is_late { Err(Unusable::Late) } else { Ok(time) }
             }
-            // a broker's clock that was set back: it counts as of now
+            // its windows were sent, or the broker's clock was set back: it counts as of now
             _ => {
                 let open = self.next_end_ms.map_or(0, |end| end - window.step_ms);
                 Ok(if reading.time_ms < earliest { open } else { reading.time_ms })
@@ -142,8 +143,7 @@ impl TopicWindows {
             if end_ms >= window.length_ms {
                 self.panes.retain(|pane| pane.start_ms >= next_start);
             }
-            let goes_on = window.empty || !self.panes.is_empty();
-            self.next_end_ms = goes_on.then(|| end_ms.saturating_add(window.step_ms));
+            self.next_end_ms = Some(end_ms.saturating_add(window.step_ms));
             if closed.is_some() {
                 return closed;
             }

@@ -233,3 +233,19 @@ fn a_kept_value_from_a_snapshot_is_in_no_window() {
     driver.run_until(5_000);
     assert_eq!(driver.texts(), [""; 0]);
 }
+
+#[test]
+fn a_window_is_sent_once_also_where_a_reading_comes_behind_its_end() {
+    let mut driver = Driver::new(&view(window(1000, 1000)));
+    driver.publish(5_100, "t", r#"{"v":1}"#);
+    driver.run_until(6_010);
+    // taken before the end, and on its way between workers when the window was sent
+    driver.offer(message(5_999, "t", Format::Json, br#"{"v":2}"#.to_vec(), 2));
+    driver.run_until(8_000);
+    let counts: Vec<_> = driver
+        .sent
+        .iter()
+        .map(|sent| (sent.value()["start"].clone(), sent.value()["count"].clone()))
+        .collect();
+    assert_eq!(counts, [(json!(5_000), json!(1)), (json!(6_000), json!(1))]);
+}
