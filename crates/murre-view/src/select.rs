@@ -4,7 +4,7 @@ use murre_protocol::Format;
 
 use crate::{
     path::{Path, PathError},
-    value::{Entry, PAYLOAD_BYTES_MAX, Raw, Text, Unusable},
+    value::{Entries, Entry, PAYLOAD_BYTES_MAX, Raw, Text, Unusable},
 };
 
 /// Paths as a tree of keys.
@@ -87,7 +87,7 @@ fn write_map(branches: &[Branch], raw: Raw<'_>, out: &mut Vec<u8>) -> Result<boo
         && let Some(entry) = entries.next()?
     {
         let Some((at, branch)) = branch_of(branches, &entry) else { continue };
-        if done & (1 << at) == 0 && write_entry(branch, &entry, count > 0, out)? {
+        if done & (1 << at) == 0 && write_entry(branch, &entry, &mut entries, count > 0, out)? {
             done |= 1 << at;
             count += 1;
         }
@@ -105,7 +105,14 @@ fn branch_of<'b>(branches: &'b [Branch], entry: &Entry<'_>) -> Option<(usize, &'
     branches.iter().enumerate().find(|(_, branch)| key == *branch.name)
 }
 
-fn write_entry(branch: &Branch, entry: &Entry<'_>, comma: bool, out: &mut Vec<u8>) -> Result<bool, Unusable> {
+/// Writes an entry, the last that `entries` gave; false, and nothing written, where nothing in it is selected.
+fn write_entry(
+    branch: &Branch,
+    entry: &Entry<'_>,
+    entries: &mut Entries<'_>,
+    comma: bool,
+    out: &mut Vec<u8>,
+) -> Result<bool, Unusable> {
     let start = out.len();
     let is_json = matches!(entry.value, Raw::Json(_));
     if is_json && comma {
@@ -116,7 +123,7 @@ fn write_entry(branch: &Branch, entry: &Entry<'_>, comma: bool, out: &mut Vec<u8
         out.push(b':');
     }
     let is_there = if branch.under.is_empty() {
-        out.extend_from_slice(entry.value.bytes()?);
+        out.extend_from_slice(entries.take_value()?);
         true
     } else {
         write_map(&branch.under, entry.value, out)?

@@ -48,13 +48,10 @@ impl<'a> Entries<'a> {
     /// # Errors
     /// [`Unusable::Malformed`].
     #[expect(clippy::should_implement_trait, reason = "an error ends it")]
+    #[inline]
     pub fn next(&mut self) -> Result<Option<Entry<'a>>, Unusable> {
         if let Some(value) = self.pending.take() {
-            let rest = value.skip()?;
-            self.rest = match self.rest {
-                Raw::MessagePack(_) => Raw::MessagePack(rest),
-                Raw::Json(_) => Raw::Json(rest),
-            };
+            self.rest = value.skip()?;
         }
         let entry = match self.rest {
             Raw::MessagePack(rest) => {
@@ -73,5 +70,16 @@ impl<'a> Entries<'a> {
         };
         self.pending = Some(entry.value);
         Ok(Some(entry))
+    }
+
+    /// The bytes of the value that was given last, which is passed over only once for it; none where they were taken.
+    ///
+    /// # Errors
+    /// [`Unusable::Malformed`].
+    #[inline]
+    pub fn take_value(&mut self) -> Result<&'a [u8], Unusable> {
+        let Some(value) = self.pending.take() else { return Ok(&[]) };
+        self.rest = value.skip()?;
+        value.until(self.rest)
     }
 }

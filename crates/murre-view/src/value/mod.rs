@@ -139,17 +139,26 @@ impl<'a> Raw<'a> {
     /// # Errors
     /// [`Unusable::Malformed`].
     pub fn bytes(self) -> Result<&'a [u8], Unusable> {
-        let (Self::MessagePack(bytes) | Self::Json(bytes)) = self;
-        let bytes = if matches!(self, Self::Json(_)) { json::after_space(bytes) } else { bytes };
-        let rest = self.skip()?;
-        bytes.get(..bytes.len() - rest.len()).ok_or(Unusable::Malformed)
+        self.until(self.skip()?)
+    }
+
+    /// Its bytes up to where `behind`, which stands behind it, begins.
+    #[inline]
+    fn until(self, behind: Self) -> Result<&'a [u8], Unusable> {
+        let (Self::MessagePack(behind) | Self::Json(behind)) = behind;
+        let bytes = match self {
+            Self::MessagePack(bytes) => bytes,
+            Self::Json(bytes) => json::after_space(bytes),
+        };
+        bytes.get(..bytes.len() - behind.len()).ok_or(Unusable::Malformed)
     }
 
     /// What stands behind it.
-    fn skip(self) -> Result<&'a [u8], Unusable> {
+    #[inline]
+    fn skip(self) -> Result<Self, Unusable> {
         match self {
-            Self::MessagePack(bytes) => msgpack::skip(bytes, DEPTH_MAX),
-            Self::Json(bytes) => json::skip(bytes, DEPTH_MAX),
+            Self::MessagePack(bytes) => msgpack::skip(bytes, DEPTH_MAX).map(Self::MessagePack),
+            Self::Json(bytes) => json::skip(bytes, DEPTH_MAX).map(Self::Json),
         }
     }
 }

@@ -98,9 +98,24 @@ pub(super) fn value(bytes: &[u8]) -> Result<Value<'_>, Unusable> {
     })
 }
 
-/// Passes over one value.
+/// Passes over one value. What readings mostly have, numbers and short texts, is passed over by its first byte alone.
 #[inline]
 pub(super) fn skip(bytes: &[u8], depth: u32) -> Result<&[u8], Unusable> {
+    let (&first, rest) = bytes.split_first().ok_or(Unusable::Malformed)?;
+    let length = match first {
+        0x00..=0x7f | 0xc0 | 0xc2 | 0xc3 | 0xe0..=0xff => 0,
+        0xa0..=0xbf => usize::from(first & 0x1f),
+        0xcc | 0xd0 => 1,
+        0xcd | 0xd1 => 2,
+        0xca | 0xce | 0xd2 => 4,
+        0xcb | 0xcf | 0xd3 => 8,
+        _ => return skip_rare(bytes, depth),
+    };
+    rest.get(length..).ok_or(Unusable::Malformed)
+}
+
+/// Passes over a value of any kind.
+fn skip_rare(bytes: &[u8], depth: u32) -> Result<&[u8], Unusable> {
     let (head, rest) = head(bytes)?;
     match head {
         Head::Null | Head::Bool(_) | Head::Int(_) | Head::Double(_) => Ok(rest),
@@ -121,6 +136,9 @@ fn skip_items(mut rest: &[u8], items: usize, depth: u32) -> Result<&[u8], Unusab
 /// A key where it is text, and its value's bytes.
 #[inline]
 fn pair(bytes: &[u8]) -> Taken<'_, Option<&[u8]>> {
+    if let [first @ 0xa0..=0xbf, rest @ ..] = bytes {
+        return take(rest, usize::from(first & 0x1f)).map(|(key, rest)| (Some(key), rest));
+    }
     match head(bytes)? {
         (Head::Text(length), rest) => take(rest, length).map(|(key, rest)| (Some(key), rest)),
         _ => skip(bytes, super::DEPTH_MAX).map(|rest| (None, rest)),
