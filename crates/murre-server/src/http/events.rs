@@ -22,11 +22,17 @@ use murre_protocol::{
 };
 use serde::Deserialize;
 
-use super::{problem::Problem, view::ViewQuery};
+use super::{
+    problem::Problem,
+    view::{ViewQuery, check_names},
+};
 use crate::shell::{local::LocalSession, runtime::Local};
 
 /// Proxies close what is silent; a comment goes out this often.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// The parameters of [`EventsQuery`].
+const PARAMETERS: [&str; 3] = ["filter", "from", "on_slow"];
 
 /// The query of `/events`, but for the view.
 #[derive(Debug, Deserialize)]
@@ -42,6 +48,7 @@ pub(crate) async fn stream(
     view: web::Query<ViewQuery>,
 ) -> Result<HttpResponse, Problem> {
     let bad = |what: &str| Problem::new(actix_web::http::StatusCode::UNPROCESSABLE_ENTITY, what);
+    check_names(request.query_string(), &PARAMETERS).map_err(|why| bad(&why))?;
     let from = match query.from.as_deref() {
         None | Some("last") => From::Last,
         Some("live") => From::Live,

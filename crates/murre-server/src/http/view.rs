@@ -1,11 +1,29 @@
 //! A view in the query of `/events` and `/history`: the options of SUBSCRIBE by their names.
 
+use actix_web::web;
 use murre_protocol::{
     Codec,
-    packet::{ClientPacket, ViewOptions},
+    packet::{ClientPacket, ViewKey, ViewOptions},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+/// Checks that a query has no parameters but those of a view and `others`: a misspelt one would be a view that nobody
+/// asked for.
+///
+/// # Errors
+/// The first other one, and what there is.
+pub(crate) fn check_names(query: &str, others: &[&str]) -> Result<(), String> {
+    let known = || others.iter().copied().chain(ViewKey::ALL.map(ViewKey::word));
+    let given = web::Query::<Vec<(String, String)>>::from_query(query).map_err(|why| why.to_string())?;
+    match given.iter().find(|(name, _)| known().all(|word| word != name)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let known: Vec<_> = known().collect();
+            Err(format!("{name}: is no parameter; there are {}", known.join(", ")))
+        }
+    }
+}
 
 /// The options, as the query has them.
 #[derive(Debug, Default, Deserialize)]
@@ -88,8 +106,6 @@ fn read(options: &Map<String, Value>) -> Result<Option<Box<ViewOptions<'static>>
 
 #[cfg(test)]
 mod tests {
-    use actix_web::web;
-
     use super::*;
 
     fn view(query: &str) -> Result<Option<Box<ViewOptions<'static>>>, String> {
@@ -108,6 +124,13 @@ mod tests {
         assert_eq!(view.select, ["celsius", "position.lat"]);
         assert_eq!(view.deadband.unwrap().path, "celsius");
         assert!(view.patch && view.on_error.is_some());
+    }
+
+    #[test]
+    fn a_parameter_that_is_none_is_named() {
+        assert_eq!(check_names("filter=a%2Fb&max_rate=2&where=true", &["filter"]), Ok(()));
+        let error = check_names("filter=a&max_rat=2", &["filter"]).unwrap_err();
+        assert!(error.starts_with("max_rat: is no parameter; there are filter, max_rate, where"), "{error}");
     }
 
     #[test]
