@@ -20,8 +20,9 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     let mut command = shell::cargo();
     command.arg("build");
     match profile {
-        // For the whole workspace, so that it shares its dependencies' builds with the tests.
-        Profile::Dev => command.arg("--workspace"),
+        // For the whole workspace, so that it shares its dependencies' builds with the tests; beside it the simulator
+        // that tests of the console start.
+        Profile::Dev => command.args(["--workspace", "--bin", "gps-tracker"]),
         // Only what a release has: features that tests want must not be in what is measured.
         Profile::Release => command.args(["--release", "--package", "murre-cli"]),
     };

@@ -15,9 +15,13 @@ export interface Wanted {
   density: Density;
 }
 
+/** Values a second of which the newest is shown beside windows. */
+const NEWEST_RATE = 2;
+
 /** Keeps asking for a topic, with a view where the broker has views, until it is closed. */
 export class Live {
   readonly series: Series;
+  /** The newest one. */
   message: Message | undefined;
   readonly #client: Client;
   readonly #wanted: Wanted;
@@ -25,21 +29,27 @@ export class Live {
   #topic: string | undefined;
   #density: Density;
   #subscription: Subscription;
+  /** A window comes when it is over: what is now is asked for beside it. */
+  readonly #newest: Subscription | undefined;
   /** Milliseconds by which this computer's clock is ahead of the broker's, at most. */
   #ahead = Number.POSITIVE_INFINITY;
 
   constructor(client: Client, wanted: Wanted) {
+    const { topic, paths, density } = wanted;
     this.#client = client;
     this.#wanted = wanted;
-    this.#density = wanted.density;
-    this.series = new Series(1 / pointsPerSecond(wanted.density), wanted.paths);
+    this.#density = density;
+    this.series = new Series(1 / pointsPerSecond(density), paths);
     const from = { since: Date.now() - wanted.seconds * 1000 };
-    this.#subscription = this.#subscribe({ from, ...viewFor(wanted.density, wanted.paths) });
+    this.#subscription = this.#fill({ from, ...viewFor(density, paths) });
+    if ("windowSeconds" in density)
+      this.#newest = client.subscribe(topic, { from: "last", maxRate: NEWEST_RATE, resume: true });
+    this.#follow(this.#newest ?? this.#subscription);
     this.#subscription.on("end", (error) => {
+      if (!(error instanceof SubscribeError && error.code === Code.notSupported)) return;
       // The page thins out by itself what a broker without views sends in full.
-      if (error instanceof SubscribeError && error.code === Code.notSupported) {
-        this.#subscription = this.#subscribe({ from });
-      }
+      this.#subscription = this.#fill({ from });
+      this.#follow(this.#subscription);
     });
   }
 
@@ -59,11 +69,6 @@ export class Live {
     return (this.age ?? 0) / 1000 > this.series.silenceMax;
   }
 
-  /** Whether points stand for windows, and the series' range says something. */
-  get hasRange(): boolean {
-    return "windowSeconds" in this.#density;
-  }
-
   /** Asks for another density from now on; what came before stays as it is. */
   show(density: Density): void {
     if (JSON.stringify(density) === JSON.stringify(this.#density)) return;
@@ -74,8 +79,13 @@ export class Live {
     this.#subscription.update({ window, maxRate, onError }).catch(() => undefined);
   }
 
-  #subscribe(options: SubscribeOptions): Subscription {
+  #fill(options: SubscribeOptions): Subscription {
     const subscription = this.#client.subscribe(this.#wanted.topic, { resume: true, ...options });
+    this.series.fillFrom(subscription, (message) => this.#isMine(message));
+    return subscription;
+  }
+
+  #follow(subscription: Subscription): void {
     let isPast = true;
     subscription.on("message", (message) => {
       if (!this.#isMine(message)) return;
@@ -85,8 +95,6 @@ export class Live {
     subscription.on("caughtUp", () => {
       isPast = false;
     });
-    this.series.fillFrom(subscription, (message) => this.#isMine(message));
-    return subscription;
   }
 
   #isMine({ topic }: Message): boolean {
@@ -96,5 +104,6 @@ export class Live {
 
   close(): void {
     void this.#subscription.close();
+    void this.#newest?.close();
   }
 }

@@ -30,6 +30,8 @@ export class Series {
   readonly fields = new Map<string, Values>();
   /** Of the first path that windows are asked for. */
   readonly range: Range = { low: [], high: [] };
+  /** Whether the least and the most were ever apart. */
+  hasRange = false;
   /** Changes with every message. */
   version = 0;
   /** Seconds for which a point stands, at the newest value of that time; 0: every message is a point. */
@@ -88,20 +90,26 @@ export class Series {
     this.#missing = "something";
   }
 
+  #suspect(): void {
+    if (this.#missing === "nothing") this.#missing = "perhaps";
+  }
+
   /** Takes in what comes to a subscription that resumes, as far as it is `wanted`. */
   fillFrom(subscription: Subscription, wanted: (message: Message) => boolean = () => true): void {
     let isReplay = false;
     subscription.on("message", (message) => {
       if (wanted(message)) this.add(message, isReplay);
     });
-    subscription.on("resumed", ({ recovered }) => {
-      if (!recovered) this.breakHere();
+    subscription.on("resumed", ({ recovered, lost }) => {
+      // A broker that died may have lost what it had not on disk yet, and mostly hasn't.
+      if (lost === "crash") this.#suspect();
+      else if (!recovered) this.breakHere();
     });
     subscription.on("dropped", () => this.breakHere());
     // A broker without a store keeps less than this page has, so that nothing is let go.
     subscription.on("restarted", () => {
       isReplay = true;
-      if (this.#missing === "nothing") this.#missing = "perhaps";
+      this.#suspect();
     });
     subscription.on("caughtUp", () => {
       isReplay = false;
@@ -137,6 +145,7 @@ export class Series {
     const [path = ""] = this.#paths;
     const only = found.get(path) ?? none;
     const { min = only, max = only } = figures?.of.get(path) ?? {};
+    this.hasRange ||= typeof min === "number" && min !== max;
     this.range.low.push(min);
     this.range.high.push(max);
   }

@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { type Dashboard, NAME_MAX, parseDashboard, toAddress } from "../model/dashboard.js";
+import { download } from "./download.js";
 import type { Shelf } from "./use_shelf.js";
 
 interface Props {
@@ -67,7 +68,10 @@ function Changes({ shelf, onSay }: { shelf: Shelf; onSay(said: string): void }) 
       <button type="button" onClick={() => shelf.add({ name: `Dashboard ${all.length + 1}`, widgets: [] })}>
         New
       </button>
-      <button type="button" onClick={() => download(dashboard)}>
+      <button
+        type="button"
+        onClick={() => download(dashboard.name, "json", "application/json", JSON.stringify(dashboard, null, 2))}
+      >
         Export
       </button>
       <label class="file">
@@ -97,13 +101,4 @@ async function share(dashboard: Dashboard): Promise<string> {
     history.replaceState(null, "", address);
     return "Its address is the page's address now.";
   }
-}
-
-/** The dashboard as a file. */
-function download(dashboard: Dashboard): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([JSON.stringify(dashboard, null, 2)], { type: "application/json" }));
-  link.download = `${dashboard.name.replace(/[^\p{L}\p{N}]+/gu, "-") || "dashboard"}.json`;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }

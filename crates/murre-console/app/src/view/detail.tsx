@@ -4,8 +4,10 @@ import type { Client, Message } from "murre";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { decimalsOf, formatAge, formatNumber, formatRate } from "../../../page/figures.js";
 import type { Admin } from "../model/admin.js";
+import { asCsv } from "../model/csv.js";
 import { isPlace, type Widget } from "../model/dashboard.js";
 import { FORMAT_NAMES, hexDump, inFull, onOneLine } from "../model/payload.js";
+import { download } from "./download.js";
 import { useTick } from "./hooks.js";
 import { Plot } from "./plot.js";
 import { useSeries, useTopic } from "./use_topic.js";
@@ -48,6 +50,15 @@ export function Detail({ client, admin, name, isPaused, onClose, onPublish, onPi
         <button type="button" onClick={onPublish}>
           Publish here
         </button>
+        {series.times.length > 0 && (
+          <button
+            type="button"
+            title="The numbers of the plots as a file"
+            onClick={() => download(name, "csv", "text/csv", asCsv(series))}
+          >
+            CSV
+          </button>
+        )}
         <button type="button" onClick={onClose}>
           Close
         </button>

@@ -38,20 +38,20 @@ export function WidgetBody({ client, widget }: { client: Client; widget: Widget 
 function Content({ live, widget }: { live: Live; widget: Widget }) {
   const { topic, path, kind, seconds = SECONDS } = widget;
   const value = live.message && valueAt(valueIn(live.message), path);
-  const { times, fields, range, version } = live.series;
+  const { times, fields, range, hasRange, version } = live.series;
   const { name, unit } = fieldName(topic, path);
   const values = fields.get(path) ?? [];
   switch (kind) {
     case "plot":
       return (
         <>
-          <Reading value={values.at(-1)} unit={unit} />
+          <Reading value={value} unit={unit} />
           <Plot
             title={name}
             times={times}
             values={values}
             version={version}
-            range={live.hasRange ? range : undefined}
+            range={hasRange ? range : undefined}
             seconds={seconds}
             end={live.now() / 1000}
           />

@@ -7,6 +7,9 @@ import { chromium } from "playwright-core";
 /** What Chromium itself says of a connection that breaks, or that nobody takes. */
 const LOST = /WebSocket connection to .* failed|net::ERR_/;
 
+/** In a trace: which process and thread are the page's. */
+const MARK = "the page is measured";
+
 export class Chromium {
   #browser;
 
@@ -52,9 +55,47 @@ export class Chromium {
     return page;
   }
 
+  /**
+   * Publishes a number on each of so many topics, `plant/0/sensor/0`, `plant/1/sensor/1` and so on, each its own number
+   * and `base` more, from a page of its own; done when the broker has all.
+   */
+  async publishMany(broker, count, base = 0) {
+    const page = await this.#browser.newPage();
+    await page.goto(`${broker.url}/health/live`);
+    await page.evaluate(publishMany, { count, base });
+    await page.close();
+  }
+
+  /** Milliseconds of the processor that the longest task of a page took while `run` ran. */
+  async longestTask(page, run) {
+    await this.#browser.startTracing(page, { categories: ["toplevel", "blink.user_timing"] });
+    await page.evaluate((mark) => performance.mark(mark), MARK);
+    await run();
+    const { traceEvents } = JSON.parse((await this.#browser.stopTracing()).toString());
+    const { pid, tid } = traceEvents.find(({ name }) => name === MARK);
+    const tasks = traceEvents.filter((each) => each.pid === pid && each.tid === tid && /RunTask$/.test(each.name));
+    return Math.max(0, ...tasks.map(({ tdur = 0 }) => tdur)) / 1000;
+  }
+
   close() {
     return this.#browser.close();
   }
+}
+
+/** In a page of the broker: publishes by the protocol's JSON, and waits until the broker has the last. */
+function publishMany({ count, base }) {
+  const socket = new WebSocket(`ws://${location.host}/ws`, "murre.v1.json");
+  const packet = (n, id) =>
+    JSON.stringify({ type: "publish", topic: `plant/${n % 100}/sensor/${n}`, id, payload: base + n });
+  return new Promise((resolve, reject) => {
+    socket.onerror = reject;
+    socket.onmessage = ({ data }) => {
+      if (data.includes('"connected"')) {
+        for (let n = 0; n < count; n++) socket.send(packet(n, n === count - 1 ? 1 : 0));
+      } else if (data.includes('"published"')) resolve();
+    };
+    socket.onopen = () => socket.send(JSON.stringify({ type: "connect" }));
+  });
 }
 
 /** What axe finds that is serious or worse, with the elements. */

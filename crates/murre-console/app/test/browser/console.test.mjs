@@ -125,9 +125,9 @@ test("the keyboard alone opens a topic and closes it", LIMIT, async (t) => {
 });
 
 test("of 20,000 topics only those in sight are in the document, and each is found", LIMIT, async (t) => {
-  const { page } = await openConsole(t);
+  const { broker, page } = await openConsole(t);
 
-  await page.evaluate(publishMany, 20_000);
+  await browser.publishMany(broker, 20_000);
 
   await page.locator("#topic-count").getByText("20,000").waitFor();
   await page.getByLabel("Search").fill("sensor/19999");
@@ -136,21 +136,6 @@ test("of 20,000 topics only those in sight are in the document, and each is foun
   await page.locator('[data-topic="plant/0/sensor/0"]').waitFor();
   assert.ok((await page.locator(".row").count()) < 100);
 });
-
-/** In the page: publishes on so many topics by the protocol's JSON, and waits until the broker has the last. */
-function publishMany(count) {
-  const socket = new WebSocket(`ws://${location.host}/ws`, "murre.v1.json");
-  const packet = (n, id) => JSON.stringify({ type: "publish", topic: `plant/${n % 100}/sensor/${n}`, id, payload: n });
-  return new Promise((resolve, reject) => {
-    socket.onerror = reject;
-    socket.onmessage = ({ data }) => {
-      if (data.includes('"connected"')) {
-        for (let n = 0; n < count; n++) socket.send(packet(n, n === count - 1 ? 1 : 0));
-      } else if (data.includes('"published"')) resolve();
-    };
-    socket.onopen = () => socket.send(JSON.stringify({ type: "connect" }));
-  });
-}
 
 for (const colorScheme of ["light", "dark"]) {
   test(`axe finds nothing serious, ${colorScheme}`, LIMIT, async (t) => {

@@ -6,9 +6,11 @@ import { load, message } from "../support.mjs";
 
 let density;
 let Series;
+let asCsv;
 before(async () => {
   density = await load("model/density.ts");
   ({ Series } = await load("model/series.ts"));
+  ({ asCsv } = await load("model/csv.ts"));
 });
 
 /** A series of readings at these times, in seconds; each is its own number. */
@@ -112,6 +114,20 @@ test("the line goes on where a subscription resumed without a loss", () => {
   assert.equal(gaps(series), 0);
 });
 
+test("after a crash of the broker the line breaks only where readings stayed away", () => {
+  for (const [next, expected] of [
+    [11, 0],
+    [15, 1],
+  ]) {
+    const { series, subscription } = filled();
+
+    subscription.tell("resumed", { recovered: false, lost: "crash" });
+    subscription.messages([next]);
+
+    assert.equal(gaps(series), expected);
+  }
+});
+
 test("the line breaks where a reading stayed away", () => {
   assert.equal(gaps(seriesAt([...steady(0, 20), ...steady(40, 20)])), 1);
 });
@@ -172,4 +188,16 @@ test("readings that a device kept stand where they were taken, also where its cl
 
   assert.deepEqual(series.times, steady(1, 30));
   assert.equal(gaps(series), 0);
+});
+
+test("what a plot has is a table for other programs, with its gaps", () => {
+  const series = new Series();
+  series.add(message("site/a", { a: 1, 'b"': 2 }, 1000));
+  series.breakHere();
+  series.add(message("site/a", { a: 3 }, 2000));
+
+  assert.equal(
+    asCsv(series),
+    'time,a,"b"""\r\n1970-01-01T00:00:01.000Z,1,2\r\n1970-01-01T00:00:01.500Z,,\r\n1970-01-01T00:00:02.000Z,3,\r\n',
+  );
 });
