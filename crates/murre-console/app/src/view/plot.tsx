@@ -79,7 +79,7 @@ function options(title: string, element: HTMLElement, data: { current: Shown }):
     cursor: { sync: { key: "detail" }, drag: { x: true, y: false } },
     scales: { x: { range: window } },
     axes: [
-      { ...axis, space: 80, size: 26, values: (_, splits) => timeLabels(splits) },
+      { ...axis, space: 80, size: 26, values: (_, splits, _axis, _space, step) => timeLabels(splits, step) },
       { ...axis, size: AXIS_PIXELS, space: 28, values: (_, splits) => splits.map(numberLabel) },
     ],
     series: [

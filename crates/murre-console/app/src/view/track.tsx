@@ -5,8 +5,6 @@ import type { Series } from "../model/series.js";
 const WIDTH = 320;
 const HEIGHT = 160;
 const MARGIN = 12;
-/** Lines of the grid, each way. */
-const LINES = [1, 2, 3, 4, 5, 6, 7];
 /** Degrees: something that stands still has a field around it. */
 const SPAN_MIN = 0.0002;
 
@@ -27,9 +25,6 @@ export function Track({ series, path }: { series: Series; path: string }) {
   return (
     <figure class="map">
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`A track that ends at ${where}`}>
-        {LINES.map((line) => (
-          <path key={line} class="grid" d={`M${line * 40} 0V${HEIGHT}M0 ${line * 20}H${WIDTH}`} />
-        ))}
         <polyline points={points.map((point) => point.map((at) => at.toFixed(1)).join(",")).join(" ")} />
         <circle cx={x} cy={y} r={4} />
       </svg>
