@@ -7,10 +7,12 @@
 //! | `binary` | building the binary that the tasks start |
 //! | `test` | every test: cargo, Node, Python, each against the real binary |
 //! | `tidy` | what the repository itself must keep to |
+//! | `screenshots` | pictures of the console for the documents |
 //! | `shell` | starting other programs, and saying which |
 
 mod bench;
 mod binary;
+mod screenshots;
 mod shell;
 mod test;
 mod tidy;
@@ -28,6 +30,7 @@ Tasks:
   test [cargo|node|js|console|python]... run every test, or those of the runners named
   bench [--quick] [word]...     measure the hot parts and a whole broker, or those with one of the words in
                                 their names; --quick takes about a minute once all is built
+  screenshots                   take the documents' pictures of the console anew, of the demo
   tidy                          check what the repository itself must keep to
   ci                            formatting, lints, documentation, tidy and every test, as CI has them
 ";
@@ -48,12 +51,13 @@ fn run(arguments: &[String]) -> Result<()> {
     match task {
         "test" => test::run(rest),
         "bench" => bench::run(rest),
+        "screenshots" => screenshots::run(),
         "tidy" => tidy::run(),
         "ci" => shell::run(&mut shell::in_repository(".ci/run")),
         "help" | "-h" | "--help" => {
             print!("{USAGE}");
             Ok(())
         }
-        unknown => bail!("there is no task {unknown:?}; the tasks are test, bench, tidy and ci"),
+        unknown => bail!("there is no task {unknown:?}; the tasks are test, bench, screenshots, tidy and ci"),
     }
 }

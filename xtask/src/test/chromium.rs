@@ -7,11 +7,11 @@ use anyhow::{Result, bail};
 use super::debian;
 
 /// The environment variable by which the tests find the browser, and people name one of their own.
-pub(super) const VARIABLE: &str = "MURRE_CHROMIUM";
+pub(crate) const VARIABLE: &str = "MURRE_CHROMIUM";
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// A browser: the one that is named, one that is there, or Debian's, which root may install.
-pub(super) fn find() -> Result<PathBuf> {
+pub(crate) fn find() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os(VARIABLE) {
         return Ok(named.into());
     }

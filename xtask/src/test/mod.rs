@@ -2,11 +2,11 @@
 //! once, and runs every runner, also after one has failed; at the end it shows each runner's closing line.
 
 mod cargo;
-mod chromium;
+pub(crate) mod chromium;
 mod console;
 mod debian;
 mod js;
-mod node;
+pub(crate) mod node;
 mod python;
 
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::binary::{self, Profile};
 use crate::shell::Kept;
 
 /// The environment variable by which tests find the binary that they start.
-const BINARY_VARIABLE: &str = "MURRE_BINARY";
+pub(crate) const BINARY_VARIABLE: &str = "MURRE_BINARY";
 
 type Runner = fn(binary: &Path) -> Result<Kept>;
 

@@ -48,7 +48,7 @@ fn require_node() -> Result<()> {
 }
 
 /// Installs what the folder's lock file names, unless that was done before.
-fn install_packages(folder: &Path) -> Result<()> {
+pub(crate) fn install_packages(folder: &Path) -> Result<()> {
     let lock = folder.join("package-lock.json");
     let lock = fs::read_to_string(&lock).with_context(|| lock.display().to_string())?;
     let stamp = folder.join("node_modules/.installed");
