@@ -24,6 +24,8 @@ const VIEWS = [
   { name: "dashboard-dark", path: "/?view=dashboards#demo", colorScheme: "dark" },
   { name: "dashboard-phone", path: "/?view=dashboards#demo", viewport: PHONE },
   { name: "topics", path: "/?topic=weather/farne/wind" },
+  { name: "overview", path: "/?view=overview" },
+  { name: "clients", path: "/?view=clients" },
   { name: "try-it", path: `/?${new URLSearchParams({ view: "try", "try.filter": "#", "try.max_rate": "1" })}` },
 ];
 

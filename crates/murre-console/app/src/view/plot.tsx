@@ -97,8 +97,8 @@ function options(title: string, element: HTMLElement, data: { current: Shown }):
   };
 }
 
-/** In the viewer's zone and habit, as exact as the distance between two labels wants. */
-export function timeLabels(splits: number[], step = (splits[1] ?? 0) - (splits[0] ?? 0)): string[] {
+/** In the viewer's zone and habit, as exact as the distance between two labels, `step` in seconds, wants. */
+export function timeLabels(splits: number[], step: number): string[] {
   const clock = { hour: "2-digit", minute: "2-digit" } as const;
   const day = { day: "numeric", month: "short" } as const;
   const style = step >= DAY_S ? day : step >= MINUTE_S ? clock : { ...clock, second: "2-digit" as const };
