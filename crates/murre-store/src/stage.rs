@@ -1,7 +1,8 @@
 //! One shard's part of a commit: what it writes, and what it changes in memory once that is on disk.
 //!
 //! [`Stage::push`] takes the records in order, [`Stage::finish`] says what is to be written, and [`Stage::apply`]
-//! changes the shard when it was. Between the two nothing of it can be seen; if the write fails, it is thrown away.
+//! changes the shard when it was. Between the two nothing of it can be seen; if the write fails, it is thrown away by
+//! [`Stage::clear`]. A stage is used again, since growing its lists anew cost a good part of a commit.
 
 use hashbrown::HashMap;
 use murre_core::log::{KeepRules, LogBatch, LogRecord};
@@ -53,6 +54,23 @@ pub(crate) struct Closing {
 }
 
 impl Stage {
+    /// Makes it empty, for another commit.
+    pub(crate) fn clear(&mut self) {
+        self.blocks.clear();
+        self.closes = false;
+        self.info = SegmentInfo::default();
+        // left over where the write failed
+        self.builder.finish();
+        self.topics.clear();
+        self.by_id.clear();
+        self.places.clear();
+    }
+
+    /// Whether there are no records in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.info.records == 0
+    }
+
     /// Takes the next record.
     pub(crate) fn push(&mut self, shard: &Shard, batch: &LogBatch, record: &LogRecord) {
         let (topic, tail) = (batch.topic(record), batch.tail(record));
@@ -132,9 +150,9 @@ impl Stage {
     }
 
     /// Changes the shard, once everything is on disk.
-    pub(crate) fn apply(mut self, shard: &mut Shard, rules: &KeepRules) {
+    pub(crate) fn apply(&mut self, shard: &mut Shard, rules: &KeepRules) {
         let mut slots = Vec::with_capacity(self.topics.len());
-        for staged in self.topics {
+        for staged in self.topics.drain(..) {
             let Some(topic) = shard.topics.entry(staged.id, staged.name.as_deref().unwrap_or(""), rules)
             else {
                 continue;
@@ -145,7 +163,7 @@ impl Stage {
             }
         }
         if !self.closes {
-            for (number, place) in self.places {
+            for (number, place) in self.places.drain(..) {
                 slots.get(number as usize).into_iter().for_each(|slot| shard.open.place(*slot, place));
             }
         }

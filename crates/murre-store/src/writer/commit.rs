@@ -19,7 +19,7 @@ struct Commit<'a> {
     db: &'a Db,
     batch: WriteBatch,
     /// By shard.
-    stages: Vec<Option<Stage>>,
+    stages: &'a mut [Stage],
     /// What `meta` says, by shard, where it changes.
     entries: Vec<Option<ShardEntry>>,
     records: u64,
@@ -33,11 +33,11 @@ impl Writer {
         let Some(db) = shared.db() else { return Err(fjall::Error::Poisoned) };
         db.wait_for_room()?;
         let write_lock = shared.write_lock.lock();
-        let mut commit = Commit::new(&shared, &db);
+        let mut commit = Commit::new(&shared, &db, &mut self.stages);
         let failures = &mut self.failures;
         let taken: Vec<_> = requests.iter().map(|request| commit.take(request, is_full, failures)).collect();
         commit.finish();
-        let Commit { batch, stages, entries, records, .. } = commit;
+        let Commit { batch, entries, records, .. } = commit;
         if !batch.is_empty() {
             // an offset that is given out twice is worse than a sync too many
             let has_to_last = requests.iter().any(|request| !matches!(request, Request::Append(_)));
@@ -46,12 +46,12 @@ impl Writer {
         }
         // what is written now can be seen, first by readers and then by who wrote it: whoever has the answer, and
         // reads, finds it
-        for (shard, (stage, entry)) in shared.shards.iter().zip(stages.into_iter().zip(entries)) {
-            if stage.is_none() && entry.is_none() {
+        for (shard, (stage, entry)) in shared.shards.iter().zip(self.stages.iter_mut().zip(entries)) {
+            if stage.is_empty() && entry.is_none() {
                 continue;
             }
             let mut shard = shard.lock();
-            if let Some(stage) = stage {
+            if !stage.is_empty() {
                 shared.counters.bytes.add(stage.bytes());
                 stage.apply(&mut shard, shared.rules());
             }
@@ -89,16 +89,10 @@ fn answer(shared: &Shared, request: &Request, taken: Result<(), LogRefusal>) {
 }
 
 impl<'a> Commit<'a> {
-    fn new(shared: &'a Shared, db: &'a Db) -> Self {
-        let shards = shared.shards.len();
-        Self {
-            shared,
-            db,
-            batch: db.database.batch(),
-            stages: std::iter::repeat_with(|| None).take(shards).collect(),
-            entries: vec![None; shards],
-            records: 0,
-        }
+    fn new(shared: &'a Shared, db: &'a Db, stages: &'a mut [Stage]) -> Self {
+        stages.iter_mut().for_each(Stage::clear);
+        let (batch, entries) = (db.database.batch(), vec![None; shared.shards.len()]);
+        Self { shared, db, batch, stages, entries, records: 0 }
     }
 
     fn take(&mut self, request: &Request, is_full: bool, failures: &mut Failures) -> Result<(), LogRefusal> {
@@ -133,7 +127,7 @@ impl<'a> Commit<'a> {
                 records.next();
                 continue;
             };
-            let (shard, stage) = (shard.lock(), stage.get_or_insert_default());
+            let shard = shard.lock();
             while let Some(record) = records.next_if(|record| record.position.shard() == number) {
                 stage.push(&shard, batch, record);
                 self.records += 1;
@@ -161,7 +155,7 @@ impl<'a> Commit<'a> {
     fn finish(&mut self) {
         for (number, stage) in self.stages.iter_mut().enumerate() {
             let number = number as u8;
-            let (Some(stage), Some(shard)) = (stage, self.shared.shard(number)) else { continue };
+            let Some(shard) = self.shared.shard(number).filter(|_| !stage.is_empty()) else { continue };
             let closing = stage.finish(&shard.lock(), self.shared.options.segment_bytes);
             for (first, bytes) in &mut stage.blocks {
                 self.batch.insert(&self.db.log, keys::block(number, *first), std::mem::take(bytes));

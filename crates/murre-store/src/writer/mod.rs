@@ -18,6 +18,7 @@ use crate::{
     inbox::{Inbox, Taken},
     options::{Sync, WhenFull},
     shared::Shared,
+    stage::Stage,
 };
 
 mod commit;
@@ -56,6 +57,8 @@ pub(crate) struct Writer {
     acknowledged: u64,
     failures: Failures,
     full: Fullness,
+    /// By shard, for every commit anew.
+    stages: Vec<Stage>,
 }
 
 /// How full the store is, looked at now and then.
@@ -74,7 +77,8 @@ impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, inbox: Arc<Inbox<Request>>) -> Self {
         let acknowledged = shared.db().map_or(0, |db| db.database.visible_seqno());
         let (failures, full) = (Failures::default(), Fullness::default());
-        Self { shared, inbox, sync_at: None, trouble: None, acknowledged, failures, full }
+        let stages = shared.shards.iter().map(|_| Stage::default()).collect();
+        Self { shared, inbox, sync_at: None, trouble: None, acknowledged, failures, full, stages }
     }
 
     /// Runs until the inbox is closed and empty.
