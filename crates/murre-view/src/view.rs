@@ -184,13 +184,14 @@ impl View {
         }
     }
 
-    /// Sends what waits for its rate without waiting any longer. Windows that have not ended stay open.
+    /// Sends what waits for its rate, or for the end of a silence, without waiting any longer: of each topic the newest.
+    /// Windows that have not ended stay open.
     pub fn release(&mut self, send: Send<'_>) {
         let plan = Arc::clone(&self.plan);
         let places: Vec<usize> = self
             .topics
             .iter()
-            .filter(|(_, topic)| topic.paced.waiting().is_some())
+            .filter(|(_, topic)| topic.paced.waiting().is_some() || topic.near.is_some())
             .map(|(at, _)| at)
             .collect();
         for place in places {

@@ -256,10 +256,17 @@ impl Work<'_> {
         }
     }
 
-    /// Sends the reading that waits although its time has not come.
+    /// Sends the newest reading that waits for its rate, or for the end of a silence, although its time has not come.
     pub(crate) fn release_at_once(&mut self, plan: &Plan, send: Send<'_>) {
-        if let Some(held) = self.topic.paced.take() {
-            *self.bytes -= held.payload.len();
+        let paced = self.topic.paced.take();
+        *self.bytes -= paced.as_ref().map_or(0, |held| held.payload.len());
+        let near = self.topic.near.take();
+        *self.bytes -= near.as_ref().map_or(0, |(held, _)| held.payload.len());
+        if let (Some((held, value)), Some(deadband)) = (&near, &plan.deadband) {
+            self.topic.last_sent = Some(deadband.sent(*value, held.time.millis()));
+        }
+        // what the deadband left out came behind what it let through
+        if let Some(held) = near.map(|(held, _)| held).or(paced) {
             self.send(plan, &held.passing(), send);
         }
     }

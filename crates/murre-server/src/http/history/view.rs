@@ -1,7 +1,8 @@
 //! An answer's view: messages of the past go through it as they are read, and what it makes of them is written.
 //!
-//! An answer that ends before all is read leaves nothing waiting for its rate; only windows may be open then. The next
-//! answer reads what these hold again, and writes nothing of what comes of that: it was written before.
+//! An answer that ends before all is read leaves nothing waiting for its rate or the end of a silence; only windows may
+//! be open then. The next answer reads what these hold again, and writes nothing of what comes of that: it was written
+//! before.
 
 use std::sync::Arc;
 

@@ -178,7 +178,8 @@ proptest! {
     }
 }
 
-/// The windows of an answer and of all that it leads on to, as they are in JSON. Nothing orders those that end together.
+/// The windows of an answer and of all that it leads on to, as they are in JSON. Nothing orders those that end
+/// together.
 fn windows(world: &mut World, query: &str) -> (Vec<String>, usize) {
     let (mut found, mut pages, mut next) = (Vec::new(), 0, String::new());
     loop {
@@ -230,23 +231,33 @@ fn an_answer_ends_when_its_view_has_read_as_much_as_it_may() {
     assert_eq!((found, answers), (vec![35], 2));
 }
 
+/// The newest number of each topic in an answer.
+fn newest(page: &Value) -> Vec<Option<u64>> {
+    let messages = page["messages"].as_array().unwrap();
+    let of_topic = |shard: u8| messages.iter().rfind(|of| of["topic"] == format!("t/{shard}"));
+    (0..SHARDS).map(|shard| of_topic(shard).and_then(|of| of["payload"].as_u64())).collect()
+}
+
 #[test]
-fn under_a_rate_an_answer_ends_with_the_newest_value_of_each_topic() {
+fn what_waits_under_a_rate_or_a_deadband_comes_at_the_end_of_an_answer() {
     let mut world = World::new(None, 200);
     world.append(40);
-    let (page, _) = world.answer("max_rate=0.05");
-    let newest = |shard: u8| {
-        let messages = page["messages"].as_array().unwrap();
-        let of_topic = messages.iter().filter(|of| of["topic"] == format!("t/{shard}"));
-        of_topic.map(|of| of["payload"].as_u64().unwrap()).next_back()
-    };
     let (all, _) = world.answer("limit=1000");
-    for shard in 0..SHARDS {
-        let mut of_topic =
-            all["messages"].as_array().unwrap().iter().filter(|of| of["topic"] == format!("t/{shard}"));
-        assert_eq!(newest(shard), of_topic.next_back().and_then(|of| of["payload"].as_u64()));
+    let deadband = "deadband=%7B%22path%22:%22%22,%22abs%22:1000,%22silence_max%22:86400%7D";
+    for view in ["max_rate=0.05", deadband] {
+        let (page, _) = world.answer(view);
+        assert_eq!(newest(&page), newest(&all), "{view}");
+        assert!(numbers(&page).len() < 20, "{page}");
+        let (mut found, mut next) = (Vec::new(), String::new());
+        while let (page, _) = world.answer(&format!("{view}&limit=3{next}"))
+            && let Some(cursor) = page["next"].as_str()
+        {
+            found.extend(numbers(&page));
+            next = format!("&after={cursor}");
+        }
+        found.sort_unstable();
+        assert!(found.is_sorted_by(|a, b| a < b), "each once: {found:?}");
     }
-    assert!(numbers(&page).len() < 20, "{page}");
 }
 
 #[test]
@@ -264,7 +275,8 @@ proptest! {
 
     #[test]
     fn windows_are_the_same_in_one_answer_and_in_many(
-        messages in 0..200_u64, limit in 1..8_usize, slice_bytes in 50..400_usize, (seconds, steps) in (1..20_u64, 1..4_u64),
+        messages in 0..200_u64, limit in 1..8_usize, slice_bytes in 50..400_usize,
+        (seconds, steps) in (1..20_u64, 1..4_u64),
     ) {
         let mut world = World::new(None, slice_bytes);
         world.append(messages);
@@ -277,7 +289,9 @@ proptest! {
     }
 
     #[test]
-    fn a_condition_gives_the_same_in_one_answer_and_in_many(messages in 0..100_u64, limit in 1..8_usize, least in 0..100_u64) {
+    fn a_condition_gives_the_same_in_one_answer_and_in_many(
+        messages in 0..100_u64, limit in 1..8_usize, least in 0..100_u64,
+    ) {
         let mut world = World::new(None, 200);
         world.append(messages);
         let found = world.all(&format!("where=payload%20%3E=%20{least}&limit={limit}"), |_| ());
