@@ -256,11 +256,15 @@ impl Hub {
         let before = subscription.view.as_ref().and_then(|view| view.at_work);
         if let Some(at_work) = before.and_then(|view| self.views.get(view)) {
             let mut waiting = MessageBatch::new(self.worker);
-            match at_work.key {
-                Some(_) => at_work.view.send_waiting(&mut into(&mut waiting)),
-                None => at_work.view.release(&mut into(&mut waiting)),
+            if at_work.key.is_some() {
+                at_work.view.send_waiting(&mut into(&mut waiting));
+                self.send_to(&[place], &waiting, out);
+            } else {
+                // also of shards that are not live: what was taken of them comes never again
+                at_work.view.release(&mut into(&mut waiting));
+                let sent = self.send_slice(place, &waiting, false, out);
+                self.counters.delivered.add(sent);
             }
-            self.send_to(&[place], &waiting, out);
         }
         self.set_view(place, viewed);
         self.begin_view(place, begun);

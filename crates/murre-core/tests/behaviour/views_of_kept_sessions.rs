@@ -300,6 +300,30 @@ fn changes_are_answered_in_order_and_the_last_one_is_in_force() {
 }
 
 #[test]
+fn a_change_on_the_way_to_live_loses_nothing_that_the_old_view_held_back() {
+    let small = |limits: &mut murre_core::limits::Limits| {
+        limits.inflight_max = 5;
+        limits.ack_queue_bytes_max = 600;
+    };
+    let broker = Broker::with_store(2, 1, small, KeepRules::default());
+    let before = connect(&broker, 0);
+    let sub = before.subscribe_with("#", seen_as(at_most(0.01)));
+    before.break_off();
+    stream(&broker, "quiet", 0..2, Duration::from_millis(1));
+    for n in 0..100 {
+        stream(&broker, &format!("t/{n}"), 0..3, Duration::from_millis(1));
+    }
+    let after = connect(&broker, 1);
+    assert!(after.caught_up(sub).is_empty(), "it is on its way");
+    let change = SubscribeOptions { view: Some(Box::new(condition("payload.v >= 0"))), ..Default::default() };
+    assert_eq!(after.resubscribe(sub, "#", change), Code::OK);
+    after.acknowledge_all(sub);
+    let last = |topic: &str| after.messages(sub).into_iter().rfind(|message| message.topic == topic).unwrap();
+    assert_eq!(last("quiet").text(), r#"{"v":1}"#);
+    assert!((0..100).all(|n| last(&format!("t/{n}")).text() == r#"{"v":2}"#));
+}
+
+#[test]
 fn a_change_that_cannot_be_written_is_refused_and_the_old_view_stays() {
     let broker = broker();
     let client = connect(&broker, 0);

@@ -51,7 +51,13 @@ impl Hub {
     }
 
     /// Sends messages of a snapshot or history to its subscription; says how many went.
-    fn send_slice(&mut self, place: u32, sending: &MessageBatch, replayed: bool, out: &mut Outputs) -> u64 {
+    pub(super) fn send_slice(
+        &mut self,
+        place: u32,
+        sending: &MessageBatch,
+        replayed: bool,
+        out: &mut Outputs,
+    ) -> u64 {
         let acknowledged = self.subscriptions.get(place as usize).is_some_and(|of| of.ack.is_some());
         let mut sent = 0;
         for entry in sending.entries() {
