@@ -1,9 +1,9 @@
 //! Views of subscriptions that are kept over disconnects.
 //!
-//! Such a view is the subscription's own, and lives as long as the connection. It is fed from the log: a reading is taken
-//! when it goes in, whatever comes of it, and what comes of it always finds room to wait. Where that is more than may
-//! wait, the view is fed no more until acknowledgements have made room, and then with what the log has behind all that
-//! was taken.
+//! Such a view is the subscription's own, and lives as long as the connection. It is fed from the log: a reading is
+//! taken when it goes in, whatever comes of it, and what comes of it always finds room to wait. Where that is more than
+//! may wait, the view is fed no more until acknowledgements have made room, and then with what the log has behind all
+//! that was taken.
 //!
 //! What a view has swallowed needs no acknowledgement. The record of the client is told so once a second, and with each
 //! acknowledgement, as far as all that was sent of it is acknowledged.
@@ -153,8 +153,8 @@ impl Hub {
         keeping.is_some_and(|keeping| wish.view.is_some() || !keeping.changes.is_empty())
     }
 
-    /// Asks the record of a client to note another view. The change is in force, and SUBSCRIBED goes out, when that is in
-    /// the log.
+    /// Asks the record of a client to note another view. The change is in force, and SUBSCRIBED goes out, when that is
+    /// in the log.
     ///
     /// # Errors
     /// As many changes wait for that as may.
@@ -168,7 +168,9 @@ impl Hub {
         let Some(subscription) = self.subscriptions.get_mut(place as usize) else { return Ok(()) };
         let Some(keeping) = &mut subscription.keeping else { return Ok(()) };
         if keeping.changes.len() >= CHANGES_MAX {
-            return Err(Refusal::limit("changes of one subscription that wait for the log", CHANGES_MAX));
+            return Err(Refusal::too_many(format!(
+                "{CHANGES_MAX} changes of this subscription wait for the log; send the next when one is answered"
+            )));
         }
         keeping.changes.push_back(Change { viewed: wish.viewed(), replay: wish.replay.clone() });
         if keeping.changes.len() == 1 {

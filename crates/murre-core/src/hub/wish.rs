@@ -145,6 +145,10 @@ impl Refusal {
         Self { code: Code::NOT_SUPPORTED, reason: reason.into(), rule: None }
     }
 
+    pub(super) fn too_many(reason: String) -> Self {
+        Self { code: Code::QUOTA, reason, rule: None }
+    }
+
     pub(super) fn limit(rule: &'static str, max: usize) -> Self {
         let reason = format!("{rule} is {max}");
         Self { code: Code::QUOTA, reason, rule: Some(rule) }

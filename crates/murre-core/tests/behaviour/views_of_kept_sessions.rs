@@ -324,6 +324,20 @@ fn a_change_on_the_way_to_live_loses_nothing_that_the_old_view_held_back() {
 }
 
 #[test]
+fn too_many_changes_at_once_are_refused() {
+    let broker = broker();
+    let client = connect(&broker, 0);
+    let sub = client.subscribe_with("t", acknowledged());
+    for n in 0..30 {
+        client.send(&murre_core::testing::subscribing(sub, "t", seen_as(at_most(1.0 + f64::from(n)))));
+    }
+    broker.settle();
+    let answers = client.answers_to_subscribe(sub);
+    let refused = answers.iter().filter(|code| **code == Code::QUOTA).count();
+    assert!(answers.len() == 31 && refused > 0 && refused < 30, "{answers:?}");
+}
+
+#[test]
 fn a_change_that_cannot_be_written_is_refused_and_the_old_view_stays() {
     let broker = broker();
     let client = connect(&broker, 0);
