@@ -116,7 +116,8 @@ impl AckWindow {
         Self { is_shared: true, ..Self::new(inflight_max, bytes_max) }
     }
 
-    /// From now on a message always finds room to wait; who offers has to stop where it [is overfull](Self::is_overfull).
+    /// From now on a message always finds room to wait; who offers has to stop where it
+    /// [is overfull](Self::is_overfull).
     pub fn take_all(&mut self) {
         self.takes_all = true;
     }

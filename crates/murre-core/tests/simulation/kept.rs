@@ -2,7 +2,8 @@
 //!
 //! Whatever happens: what was acknowledged to a publisher after SUBSCRIBED is delivered at least once, in the order of
 //! each shard and once within a connection, and never again once its acknowledgement was committed. Under a condition
-//! that holds for what meets it; under a rate a value as new comes in the end. What is left out leaves nothing in the log.
+//! that holds for what meets it; under a rate a value as new comes in the end. What is left out leaves nothing in the
+//! log.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -95,7 +95,8 @@ proptest! {
 
     #[test]
     fn positions_never_fall(published in (published(), any::<bool>()), per_second in 0.5..20.0) {
-        let sent = replay(&ViewOptions { max_rate: Some(per_second), ..Default::default() }, (&published.0, published.1), 0);
+        let options = ViewOptions { max_rate: Some(per_second), ..Default::default() };
+        let sent = replay(&options, (&published.0, published.1), 0);
         prop_assert!(sent.is_sorted_by_key(|sent| sent.position));
     }
 }

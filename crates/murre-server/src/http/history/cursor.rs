@@ -1,9 +1,9 @@
 //! Where an answer ended, as an opaque text: what `after` takes.
 //!
 //! Before base64 it is: the version (1), the epoch's length and the epoch, shard and offset for each shard that
-//! something was given of, in the order of shards, and a checksum of all that. Lengths and offsets are LEB128. In version
-//! 2, behind a view whose windows were open, the time up to which was read follows the epoch, and each offset is followed
-//! by how far before it the windows begin.
+//! something was given of, in the order of shards, and a checksum of all that. Lengths and offsets are LEB128. In
+//! version 2, behind a view whose windows were open, the time up to which was read follows the epoch, and each offset is
+//! followed by how far before it the windows begin.
 
 use std::fmt;
 
