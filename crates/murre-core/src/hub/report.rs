@@ -42,7 +42,7 @@ pub struct ClientReport {
     pub outbox_bytes: usize,
     /// Messages that it did not get.
     pub dropped: u64,
-    /// Those of them for which a newer one of the same topic waited.
+    /// Messages that a lower rate has left out for newer ones of their topics.
     pub conflated: u64,
     /// How many subscriptions it has.
     pub subscriptions: usize,

@@ -88,7 +88,7 @@ pub(super) struct Tally {
 pub(super) struct Losses {
     /// Messages that were left out.
     pub(super) dropped: u64,
-    /// Those of them for which a newer one of the same topic waited.
+    /// Messages that a lower rate has left out for newer ones of their topics.
     pub(super) conflated: u64,
     /// When it was the last time.
     pub(super) last: Tick,

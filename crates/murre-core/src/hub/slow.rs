@@ -15,7 +15,6 @@ use crate::{
     engine::Outputs,
     ids::SessionKey,
     now::{Now, Tick},
-    outbox::Dropped,
     session::{LeftOut, SessionKind, Subscription},
 };
 
@@ -53,14 +52,13 @@ impl Hub {
                 None => Some(OnSlow::DropOldest),
             }
         };
-        let Dropped { by_subscription, conflated } = slot.outbox.make_room(pool, target, &rules);
+        let dropped = slot.outbox.make_room(pool, target, &rules);
         let fits = slot.outbox.fits(wanted, max);
         // looking again for each message would cost everyone else
         slot.stuck = !fits;
-        for (sub, dropped) in by_subscription {
+        for (sub, dropped) in dropped {
             self.count_dropped(key, sub, dropped);
         }
-        self.count_conflated(key, conflated);
         fits
     }
 
@@ -73,7 +71,7 @@ impl Hub {
         }
     }
 
-    /// Counts messages that a session does not get since newer ones of their topics take their place.
+    /// Counts messages that a lower rate leaves out for newer ones of their topics.
     pub(super) fn count_conflated(&mut self, key: SessionKey, count: u64) {
         if count == 0 {
             return;

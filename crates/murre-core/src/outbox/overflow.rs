@@ -9,14 +9,8 @@ use murre_protocol::packet::OnSlow;
 use super::{Outbox, Pool};
 use crate::session::LeftOut;
 
-/// Messages that were left out.
-#[derive(Debug, Default)]
-pub struct Dropped {
-    /// What, by subscription.
-    pub by_subscription: HashMap<u64, LeftOut>,
-    /// Those of them for which a newer one of the same topic and subscription waits.
-    pub conflated: u64,
-}
+/// Messages that were left out, by subscription.
+pub type Dropped = HashMap<u64, LeftOut>;
 
 /// The rule of each message; none where it must not be dropped (`ack`, history).
 pub trait SlowRules {
@@ -47,13 +41,12 @@ impl Outbox {
     pub fn make_room(&mut self, pool: &mut Pool, target: usize, rules: &impl SlowRules) -> Dropped {
         let mut dropped = Dropped::default();
         let superseded = self.superseded(rules);
-        dropped.conflated = superseded.len() as u64;
         if !superseded.is_empty() {
-            self.retain(pool, &mut dropped.by_subscription, |live| !superseded.contains(&live.number));
+            self.retain(pool, &mut dropped, |live| !superseded.contains(&live.number));
         }
         if self.len() > target {
             let mut excess = self.len() - target;
-            self.retain(pool, &mut dropped.by_subscription, |live| {
+            self.retain(pool, &mut dropped, |live| {
                 if excess == 0 || rules.rule(live.sub, live.place).is_none() {
                     return true;
                 }
@@ -195,7 +188,7 @@ pub(super) mod tests {
         let left = contents(&outbox);
         assert_eq!(left[0], (1, 1), "the kept value is still first");
         assert_eq!(left.last(), Some(&(1, 100)), "the newest is still last");
-        assert_eq!(dropped.by_subscription[&1].count() as usize + left.len(), 100);
+        assert_eq!(dropped[&1].count() as usize + left.len(), 100);
         assert!(outbox.len() <= half);
     }
 
@@ -223,7 +216,7 @@ pub(super) mod tests {
             }
             let dropped = outbox.make_room(&mut pool, 1000, &|_, _| Some(OnSlow::Conflate));
             assert_eq!(contents(&outbox), [(1, 99), (1, 100)]);
-            assert_eq!((dropped.by_subscription[&1].count(), dropped.conflated), (98, 98));
+            assert_eq!(dropped[&1].count(), 98);
         }
     }
 

@@ -33,9 +33,12 @@ fn pages(broker: &Broker, limit: usize) -> (Vec<String>, usize) {
     }
 }
 
-/// A broker of which one client of several does not read.
-fn broker_with_a_slow_client(rule: OnSlow) -> (Broker, Client, u64) {
-    let broker = Broker::with_limits(2, 1, |limits| limits.outbox_max = OUTBOX_MAX);
+/// A broker of which one client of several does not read, and gets a lower rate where that is on.
+fn broker_with_a_slow_client(rule: OnSlow, degrades: bool) -> (Broker, Client, u64) {
+    let broker = Broker::with_limits(2, 1, |limits| {
+        limits.outbox_max = OUTBOX_MAX;
+        limits.degrade.take_if(|_| !degrades);
+    });
     let slow = broker.connect("slow");
     let sub = slow.subscribe_with("t/#", on_slow(rule));
     broker.connect("fast").subscribe("t/#");
@@ -89,7 +92,7 @@ fn a_search_looks_at_names_in_whatever_case() {
 
 #[test]
 fn the_slow_come_first_and_are_slow_until_they_read_and_a_while_has_passed() {
-    let (broker, slow, _) = broker_with_a_slow_client(OnSlow::DropOldest);
+    let (broker, slow, _) = broker_with_a_slow_client(OnSlow::DropOldest, true);
     assert_eq!((pages(&broker, 10).0, broker.count_slow()), (vec!["fast".into(), "slow".into()], 0));
     flood(&broker, 5000);
     assert_eq!(
@@ -105,7 +108,7 @@ fn the_slow_come_first_and_are_slow_until_they_read_and_a_while_has_passed() {
 
 #[test]
 fn a_client_whose_outbox_fills_is_slow_before_it_has_lost_anything() {
-    let (broker, _slow, _) = broker_with_a_slow_client(OnSlow::DropOldest);
+    let (broker, _slow, _) = broker_with_a_slow_client(OnSlow::DropOldest, true);
     let mut published = 0;
     while broker.report("slow").unwrap().outbox_bytes <= OUTBOX_MAX / 2 {
         assert_eq!(broker.count_slow(), 0);
@@ -119,18 +122,28 @@ fn a_client_whose_outbox_fills_is_slow_before_it_has_lost_anything() {
 
 #[test]
 fn what_a_client_lost_is_counted_as_its_notices_tell_it() {
-    for (rule, conflates) in [(OnSlow::DropOldest, false), (OnSlow::Conflate, true)] {
-        let (broker, slow, sub) = broker_with_a_slow_client(rule);
+    for rule in [OnSlow::DropOldest, OnSlow::Conflate] {
+        let (broker, slow, sub) = broker_with_a_slow_client(rule, false);
         flood(&broker, 5000);
         slow.resume();
         let report = broker.report("slow").unwrap();
         assert!(report.dropped > 1000);
-        assert_eq!(report.dropped, slow.dropped(sub));
-        assert_eq!(report.conflated, if conflates { report.dropped } else { 0 });
-        assert_eq!(broker.count(|c| &c.conflated), report.conflated);
+        assert_eq!((report.dropped, report.conflated), (slow.dropped(sub), 0));
         assert_eq!(broker.report_subscriptions("slow")[0].dropped, report.dropped);
         assert_eq!(broker.report("fast").unwrap().dropped, 0);
     }
+}
+
+#[test]
+fn what_a_lower_rate_leaves_out_is_counted_beside_what_is_dropped() {
+    let (broker, slow, sub) = broker_with_a_slow_client(OnSlow::DropOldest, true);
+    flood(&broker, 5000);
+    slow.resume();
+    broker.run_for(60.secs());
+    let report = broker.report("slow").unwrap();
+    assert!(report.conflated > 1000);
+    assert_eq!(slow.messages(sub).len() as u64 + report.dropped + report.conflated, 5000);
+    assert_eq!(broker.count(|c| &c.conflated), report.conflated);
 }
 
 #[test]
