@@ -1,5 +1,5 @@
-//! Finding the binaries: `MURRE_BINARY` and `MURRE_EMBEDDED_BINARY` name them, else cargo builds them, in the profile
-//! that the tests have. The library of `tests/shim` is always built.
+//! Finding the binaries: `MURRE_BINARY`, `MURRE_EMBEDDED_BINARY` and `MURRE_SIMULATOR_BINARY` name them, else cargo builds
+//! them, in the profile that the tests have. The library of `tests/shim` is always built.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -16,6 +16,12 @@ pub fn murre() -> &'static PathBuf {
 pub fn embedded() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| find("MURRE_EMBEDDED_BINARY", "embedded", "embedded"))
+}
+
+/// The path of the simulator `vibration-monitor`: machines whose vibration is measured 100 times a second.
+pub fn vibration_monitor() -> &'static PathBuf {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| find("MURRE_SIMULATOR_BINARY", "vibration-monitor", "vibration-monitor"))
 }
 
 /// The path of the library that lets a disk fail.

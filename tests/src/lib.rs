@@ -14,6 +14,7 @@
 //! | [`disk`] | disks that fail or are full |
 //! | [`packet`] | packets as values, written and read |
 //! | [`raw`] | a socket that sends any bytes: bad handshakes, bad frames, half-closed connections |
+//! | [`phone`] | a subscriber at the end of a slow link |
 //! | [`frame`] | WebSocket frames, right and wrong ones |
 //! | [`http`] | HTTP requests and Server-Sent Events |
 //! | [`tools`] | commands that end by themselves |
@@ -34,6 +35,7 @@ pub mod http;
 pub mod load;
 pub mod observe;
 pub mod packet;
+pub mod phone;
 pub mod raw;
 pub mod tools;
 
@@ -45,6 +47,7 @@ pub use device::Device;
 pub use disk::{FailingDisk, SmallDisk};
 pub use frame::Frame;
 pub use packet::{Kind, Message, Packet, value};
+pub use phone::Phone;
 pub use raw::RawSocket;
 pub use serde_json::json;
 

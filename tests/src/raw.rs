@@ -2,36 +2,61 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
 
 use crate::http::Answer;
 use crate::{Broker, DEADLINE, Frame, Packet, frame};
+
+/// Bytes that are read at a time, and the time that this takes, where the link is good.
+const AT_ONCE: (usize, Duration) = (16 * 1024, Duration::ZERO);
 
 /// A TCP connection to the broker.
 #[derive(Debug)]
 pub struct RawSocket {
     stream: TcpStream,
     received: Vec<u8>,
+    /// How many bytes it reads at a time, and how long it takes for that.
+    pace: (usize, Duration),
 }
 
 impl RawSocket {
     /// Connects, and says nothing yet.
     pub fn open(broker: &Broker) -> Self {
-        let stream = TcpStream::connect(broker.address()).expect("the broker listens");
+        Self::over(TcpStream::connect(broker.address()).expect("the broker listens"))
+    }
+
+    /// The same over a TCP connection that the test has prepared.
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         stream.set_write_timeout(Some(DEADLINE)).expect("a timeout");
         stream.set_nodelay(true).expect("an option");
-        Self { stream, received: Vec::new() }
+        Self { stream, received: Vec::new(), pace: AT_ONCE }
+    }
+
+    /// Reads so many bytes at a time at most, and takes so long for it: the link is slow.
+    pub fn reading(mut self, bytes: usize, every: Duration) -> Self {
+        self.pace = (bytes, every);
+        self
+    }
+
+    /// Reads what there is, without delay: as at first.
+    pub fn read_at_once(&mut self) {
+        self.pace = AT_ONCE;
     }
 
     /// Connects and upgrades, with a subprotocol or none (`""`).
     pub fn upgraded(broker: &Broker, path: &str, subprotocol: &str) -> Self {
-        let mut socket = Self::open(broker);
+        Self::open(broker).upgrade(broker, path, subprotocol)
+    }
+
+    /// Upgrades.
+    pub fn upgrade(mut self, broker: &Broker, path: &str, subprotocol: &str) -> Self {
         let offer = [format!("Sec-WebSocket-Protocol: {subprotocol}")];
         let answer =
-            socket.ask(&upgrade_request(broker, path, if subprotocol.is_empty() { &[] } else { &offer }));
+            self.ask(&upgrade_request(broker, path, if subprotocol.is_empty() { &[] } else { &offer }));
         assert_eq!(answer.status, 101, "the broker upgrades: {answer:?}");
         assert_eq!(answer.header("sec-websocket-protocol").unwrap_or_default(), subprotocol);
-        socket
+        self
     }
 
     /// Upgrades to MessagePack, and has CONNECT and CONNECTED behind it.
@@ -136,7 +161,9 @@ impl RawSocket {
 
     /// Reads what is there; false at the end of the connection.
     fn fill(&mut self) -> bool {
-        let mut buffer = [0; 16 * 1024];
+        let (bytes, time) = self.pace;
+        std::thread::sleep(time);
+        let mut buffer = vec![0; bytes];
         match self.stream.read(&mut buffer) {
             Ok(0) => false,
             Ok(length) => {
