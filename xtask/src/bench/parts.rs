@@ -6,7 +6,7 @@ use super::Request;
 use crate::shell;
 
 /// The packages that have benchmarks.
-const PACKAGES: [&str; 2] = ["murre-protocol", "murre-core"];
+const PACKAGES: [&str; 3] = ["murre-protocol", "murre-view", "murre-core"];
 
 /// What criterion found for one benchmark, in its own words.
 #[derive(Debug, Default, PartialEq)]

@@ -15,7 +15,6 @@ use futures_util::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use murre_client::{Client, From, PublishError, Subscription};
-use murre_protocol::Format;
 use tokio::{sync::watch, task::JoinSet, time};
 
 use super::{
@@ -39,8 +38,17 @@ struct Run {
     flags: LoadFlags,
     topics: String,
     stamper: Stamper,
+    /// Gives readings their numbers.
+    begun: AtomicU64,
     published: AtomicU64,
     delivered: AtomicU64,
+}
+
+/// What a subscriber got.
+struct Heard {
+    latencies: Latencies,
+    /// Messages that were left out, as the broker told.
+    dropped: u64,
 }
 
 /// Puts the load on the broker and prints what came out.
@@ -49,6 +57,7 @@ pub(super) async fn run(flags: LoadFlags) -> Result<(), Failure> {
     let run = Arc::new(Run {
         topics: format!("bench/{number}"),
         stamper: Stamper::new(number),
+        begun: AtomicU64::new(0),
         published: AtomicU64::new(0),
         delivered: AtomicU64::new(0),
         flags,
@@ -72,22 +81,24 @@ pub(super) async fn run(flags: LoadFlags) -> Result<(), Failure> {
     let _ = end.send(true);
     outcome.and(cleared)?;
 
-    let mut latencies = Latencies::new()?;
+    let mut all = Heard { latencies: Latencies::new()?, dropped: 0 };
     while let Some(joined) = listening.join_next().await {
-        latencies.add(&joined.map_err(Failure::failed)??)?;
+        let heard = joined.map_err(Failure::failed)??;
+        all.latencies.add(&heard.latencies)?;
+        all.dropped += heard.dropped;
     }
-    report(&run, publishing, &latencies)
+    report(&run, publishing, &all)
 }
 
 async fn subscribers(
     run: &Arc<Run>,
     ended: &watch::Receiver<bool>,
-) -> Result<JoinSet<Result<Latencies, Failure>>, Failure> {
+) -> Result<JoinSet<Result<Heard, Failure>>, Failure> {
     let mut listening = JoinSet::new();
-    for _ in 0..run.flags.subscribers {
+    for number in 0..run.flags.subscribers {
         let client = run.flags.broker.connect().await?;
-        let subscription =
-            client.subscribe(format!("{}/#", run.topics)).from(From::Live).backpressure().await?;
+        let subscribe = client.subscribe(format!("{}/#", run.topics)).from(From::Live).backpressure();
+        let subscription = run.flags.views.ask(subscribe, number, run.flags.subscribers).await?;
         listening.spawn(listen(run.clone(), client, subscription, ended.clone()));
     }
     Ok(listening)
@@ -98,7 +109,7 @@ async fn listen(
     client: Client,
     mut subscription: Subscription,
     mut ended: watch::Receiver<bool>,
-) -> Result<Latencies, Failure> {
+) -> Result<Heard, Failure> {
     let mut latencies = Latencies::new()?;
     loop {
         let message = tokio::select! {
@@ -107,13 +118,14 @@ async fn listen(
             _ = ended.changed() => None,
         };
         let Some(message) = message else { break };
-        if let Some(age) = run.stamper.age(message.payload(), Instant::now()) {
+        let stamp = run.flags.views.stamp(message.payload());
+        if let Some(age) = run.stamper.age(stamp, Instant::now()) {
             latencies.record(age);
             run.delivered.fetch_add(1, Ordering::Relaxed);
         }
     }
     client.close().await;
-    Ok(latencies)
+    Ok(Heard { latencies, dropped: subscription.dropped() })
 }
 
 async fn publish_until(run: &Arc<Run>, publishers: Vec<Client>, mut stop: Stop) -> Result<(), Failure> {
@@ -191,10 +203,12 @@ impl Publisher {
     }
 
     fn publish(&self, due: Instant) -> BoxFuture<'static, Result<(), PublishError>> {
-        let payload = self.run.stamper.payload(due, self.run.flags.payload);
+        let stamp = self.run.stamper.payload(due, self.run.flags.payload);
+        let number = self.run.begun.fetch_add(1, Ordering::Relaxed);
+        let (format, payload) = self.run.flags.views.payload(number, stamp);
         let publish = self.client.publish(&self.topic);
         let publish = if self.run.flags.no_ack { publish.unacknowledged() } else { publish };
-        let sent = publish.payload(Format::Raw, payload);
+        let sent = publish.payload(format, payload);
         let run = self.run.clone();
         Box::pin(async move {
             sent.await?;
@@ -210,9 +224,10 @@ impl Run {
         format!("{}/{number}", self.topics)
     }
 
-    /// Deliveries that are owed for what was published.
-    fn owed(&self) -> u64 {
-        self.published.load(Ordering::Relaxed) * u64::from(self.flags.subscribers)
+    /// Deliveries that are owed for what was published; none where views decide that.
+    fn owed(&self) -> Option<u64> {
+        let all = self.published.load(Ordering::Relaxed) * u64::from(self.flags.subscribers);
+        (!self.flags.views.are_given()).then_some(all)
     }
 
     fn delivered(&self) -> u64 {
@@ -222,7 +237,7 @@ impl Run {
 
 async fn wait_for_the_rest(run: &Run) {
     let mut last = (run.delivered(), Instant::now());
-    while run.delivered() < run.owed() && last.1.elapsed() < SILENCE_MAX {
+    while run.owed().is_none_or(|owed| run.delivered() < owed) && last.1.elapsed() < SILENCE_MAX {
         time::sleep(Duration::from_millis(20)).await;
         if run.delivered() > last.0 {
             last = (run.delivered(), Instant::now());
@@ -249,10 +264,11 @@ async fn show_progress(run: Arc<Run>) {
     }
 }
 
-fn report(run: &Run, publishing: Duration, latencies: &Latencies) -> Result<(), Failure> {
+fn report(run: &Run, publishing: Duration, heard: &Heard) -> Result<(), Failure> {
+    let latencies = &heard.latencies;
     let published = run.published.load(Ordering::Relaxed);
     let delivered = latencies.count();
-    let lost = run.owed().saturating_sub(delivered);
+    let lost = run.owed().map_or(heard.dropped, |owed| owed.saturating_sub(delivered));
     let per_second = |count: u64| (count as f64 / publishing.as_secs_f64().max(1e-9)).round();
     let mut output = Output::stdout();
     if run.flags.json {

@@ -7,6 +7,7 @@ mod http_vs_ws;
 mod load;
 mod measure;
 mod stamp;
+mod views;
 
 use std::time::Duration;
 
@@ -27,10 +28,11 @@ Examples:
   murre bench
   murre bench --publishers 10 --subscribers 100 --rate 5000/s --duration 30s
   murre bench --rate max --payload 1KiB
+  murre bench --subscribers 1000 --publishers 1 --rate 100/s --max-rate 2
   murre bench catch-up --count 1000000
   murre bench http-vs-ws --count 2000
 
-Every subscriber gets every message. Latency is from the moment that a message was due at its publisher to its \
+Every subscriber gets every message, or what its view lets through. Latency is from the moment that a message was due at its publisher to its \
 arrival at a subscriber, all in this process: it has the waiting in it that a busy broker causes."
 )]
 pub(crate) struct Args {
@@ -74,6 +76,8 @@ struct LoadFlags {
     json: bool,
     #[command(flatten)]
     broker: BrokerFlags,
+    #[command(flatten)]
+    views: views::ViewFlags,
 }
 
 /// Flags of `murre bench catch-up`.
