@@ -57,6 +57,12 @@ export class Series {
     return silenceMax(this.#distances);
   }
 
+  /** Readings a second, by the times at which the last ones were taken: what comes late, all at once, is no haste. */
+  get perSecond(): number {
+    const middle = this.#distances.toSorted((a, b) => a - b)[Math.floor(this.#distances.length / 2)];
+    return middle ? 1 / middle : 0;
+  }
+
   /** Takes a message in. `isReplay`: it may be here already, and is left out if it isn't newer than all that is. */
   add(message: Message, isReplay = false): void {
     const value = valueIn(message);

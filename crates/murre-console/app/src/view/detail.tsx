@@ -28,7 +28,7 @@ export function Detail({ client, admin, name, isPaused, onClose, onPublish, onPi
   const now = useTick(isPaused);
   const box = useRef<HTMLElement>(null);
   const topic = useTopic(client, name);
-  const series = useSeries(client, topic, box);
+  const series = useSeries(client, name, box);
   const [isHex, setHex] = useState(false);
   const heading = useRef<HTMLHeadingElement>(null);
   useLayoutEffect(() => heading.current?.focus(), []);

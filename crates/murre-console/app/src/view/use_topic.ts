@@ -16,8 +16,7 @@ const RECENT = 10;
  * The topic's numbers: what the broker keeps of them, and what comes; as dense as `box` is wide. Only a topic that comes
  * faster than that is thinned out: one that doesn't loses nothing when what its device kept comes all at once.
  */
-export function useSeries(client: Client, topic: Topic, box: RefObject<HTMLElement | null>): Series {
-  const { name } = topic;
+export function useSeries(client: Client, name: string, box: RefObject<HTMLElement | null>): Series {
   const series = useMemo(() => new Series(), [name]);
   const [subscription, setSubscription] = useState<Subscription>();
   useEffect(() => {
@@ -28,7 +27,7 @@ export function useSeries(client: Client, topic: Topic, box: RefObject<HTMLEleme
   }, [client, name, series]);
   const shown = Math.max(1, useWidth(box) - AXIS_PIXELS) / SECONDS;
   const wasFast = useRef(false);
-  wasFast.current ||= (topic.rate(performance.now()) ?? 0) > shown;
+  wasFast.current ||= series.perSecond > shown;
   const maxRate = wasFast.current ? shown : undefined;
   useEffect(() => {
     // Where the broker has no views it sends all, as before.

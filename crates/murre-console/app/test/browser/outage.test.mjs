@@ -70,8 +70,5 @@ test("a broker killed and started again heals the page within 5 s, without a gap
   const speeds = lines.map(([, speed]) => speed);
   assert.ok(lines.length >= before.length + 10, "what the vehicle kept is there");
   assert.ok(!speeds.includes(""), "no gap");
-  assert.ok(
-    ` ${(await kept(broker)).join(" ")} `.includes(` ${speeds.join(" ")} `),
-    "all that the broker has, in order",
-  );
+  assert.deepEqual(speeds, (await kept(broker)).slice(0, speeds.length), "all that the broker has, in its order");
 });

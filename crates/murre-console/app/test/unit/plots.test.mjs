@@ -188,6 +188,7 @@ test("readings that a device kept stand where they were taken, also where its cl
 
   assert.deepEqual(series.times, steady(1, 30));
   assert.equal(gaps(series), 0);
+  assert.equal(series.perSecond, 1, "what came at once was not taken at once");
 });
 
 test("what a plot has is a table for other programs, with its gaps", () => {
