@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use murre_protocol::Position;
 
-use super::{Embedded, by_worker, give_credit, hubs_of, logging::Waits};
+use super::{Embedded, give_credit, hubs::by_worker, hubs_of, logging::Waits};
 use crate::{
     batch::{MessageBatch, PublishBatch},
     engine::{Answer, HubInput, Outputs},
