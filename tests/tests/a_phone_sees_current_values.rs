@@ -2,6 +2,7 @@
 //! has current values all the time and misses nothing; without one it is left behind, and told so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,8 +28,8 @@ const LAST_G: f64 = 99.0;
 struct Machines(Child);
 
 impl Machines {
-    fn start(broker: &Broker) -> Self {
-        let mut command = Command::new(binary::vibration_monitor());
+    fn start(program: &Path, broker: &Broker) -> Self {
+        let mut command = Command::new(program);
         command.args(["--devices", &MACHINES.to_string(), "--broker", &broker.ws()]).stdin(Stdio::null());
         Self(command.spawn().expect("the simulator starts"))
     }
@@ -173,6 +174,8 @@ fn assert_complete(windows: &[Message], measured: &[Message]) {
 
 #[test]
 fn with_a_view_and_is_left_behind_without() {
+    // it may have to be built, which nobody waits for on a connection
+    let program = binary::vibration_monitor();
     let broker = Broker::with(&[("limits.outbox_max", "64KiB")]);
     let mut observer = Client::connect(&broker);
     observer.subscribe_live(1, VIBRATION);
@@ -183,7 +186,7 @@ fn with_a_view_and_is_left_behind_without() {
     let plain = follow_until_told(phone(&broker, &json!({}), PLOTS), Arc::clone(&has_signal));
     let (measured, much_came) = observe(observer);
 
-    let machines = Machines::start(&broker);
+    let machines = Machines::start(program, &broker);
     much_came.recv_timeout(DEADLINE).expect("much is measured");
     machines.stop(&broker);
     has_signal.store(true, Ordering::Relaxed);

@@ -60,8 +60,10 @@ fn as_toml(loaded: &Loaded) -> Vec<String> {
     let width = loaded.settings().iter().map(|setting| text(setting).chars().count()).max().unwrap_or(0);
     let mut lines = Vec::new();
     let mut last_section = "";
-    for setting in loaded.settings() {
-        // what stands in no section comes first, by its name
+    // what stands in no section has to come first
+    let (bare, in_sections): (Vec<_>, Vec<_>) =
+        loaded.settings().iter().partition(|setting| !setting.key.contains('.'));
+    for setting in bare.into_iter().chain(in_sections) {
         let section = setting.key.split_once('.').map_or("", |(section, _)| section);
         if section != last_section {
             if !lines.is_empty() {

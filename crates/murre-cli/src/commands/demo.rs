@@ -89,13 +89,14 @@ fn introduction(address: SocketAddr, is_other_port: bool, kept: Kept, style: Sty
     if is_other_port {
         lines.push(format!("Port 8080 is taken, so this broker listens on port {}.", address.port()));
     }
-    lines.push(format!("Live readings: {}", style.strong(format_args!("http://{}/", reachable(address)))));
-    lines.push(kept.line());
-    if !murre_console::IS_PLAIN {
-        lines.push(format!(
-            "Some of them on a dashboard: http://{}/?view=dashboards#demo",
-            reachable(address)
-        ));
+    let page = format!("http://{}/", reachable(address));
+    if murre_console::IS_PLAIN {
+        lines.push(format!("Live readings: {}", style.strong(page)));
+        lines.push(kept.line());
+    } else {
+        lines.push(format!("Live readings: {}", style.strong(format_args!("{page}?view=dashboards#demo"))));
+        lines.push(kept.line());
+        lines.push(format!("All topics: {page}"));
     }
     lines.push("In another terminal:".to_owned());
     lines.push(format!("  {}", style.topic(format_args!("{murre} sub 'host/#' --last 10{broker}"))));

@@ -46,7 +46,7 @@ async function startDemo(cwd) {
     return ended;
   };
   for await (const line of createInterface({ input: demo.stdout })) {
-    const url = /^Live readings: (http:.*)\/$/.exec(line)?.[1];
+    const url = /^Live readings: (http:\/\/[^/]+)\//.exec(line)?.[1];
     if (!url) continue;
     demo.stdout.resume();
     return { url, stop };
