@@ -26,7 +26,7 @@ use murre_core::{
     placement::{Placement, SHARDS_DEFAULT},
     session::SessionKind,
     shard::Directory,
-    worker::{PENDING_BYTES_MAX, Wants, Worker},
+    worker::{Wants, Worker},
 };
 use murre_protocol::{
     Codec, Format, Timestamp,
@@ -130,11 +130,11 @@ impl Broker {
         let now = self.now;
         for (key, bytes) in sent {
             self.worker.with_hub(|hub, out| hub.receive(now, *key, MessageKind::Binary, bytes, out));
-            if self.worker.pending_bytes() >= PENDING_BYTES_MAX {
+            if self.worker.hand_on_if_full(now, &mut self.wants) {
                 self.finish();
             }
         }
-        while self.worker.has_work() {
+        while self.worker.has_work() || !self.wants.woken.is_empty() {
             self.finish();
         }
     }

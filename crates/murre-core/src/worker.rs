@@ -42,9 +42,9 @@ pub struct Wants {
     pub again: bool,
 }
 
-/// Where [`Worker::pending_bytes`] come to this, [`Worker::finish`] is due although the turn is not over: so an outbox is
-/// filled by what its socket doesn't take, not by what nobody has tried to send.
-pub const PENDING_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of publishes that are taken through the shards although the turn is not over, while the processor's caches have
+/// them.
+const PENDING_BYTES_MAX: usize = 64 * 1024;
 
 impl<E: Engine> Worker<E> {
     /// Puts a hub and an engine part together.
@@ -92,8 +92,8 @@ impl<E: Engine> Worker<E> {
         }
     }
 
-    /// Bytes of messages that [`Self::finish`] would hand on or let be sent: where they are many, it is time for it.
-    pub fn pending_bytes(&self) -> usize {
+    /// Bytes of publishes that wait for this worker's shards.
+    fn pending_bytes(&self) -> usize {
         self.hub.pending_bytes() + self.taken_bytes
     }
 
@@ -115,9 +115,29 @@ impl<E: Engine> Worker<E> {
         [self.hub.next_due(), self.engine.next_due()].into_iter().flatten().min()
     }
 
-    /// Does all that can be done on this worker, and says what is left for others; where that is much, in portions.
+    /// Does all that can be done on this worker, and says what is left for others; where that is much, in portions. The
+    /// caller lets the woken sessions be sent what waits for them.
     pub fn finish(&mut self, now: Now, wants: &mut Wants) {
+        self.hand_on(now, wants);
         self.hub.forget_fresh_bytes();
+    }
+
+    /// Does the same while the turn is not over, where enough has come together for it. What the woken sessions are to
+    /// be sent may wait for more; true where it is so much that [`Self::finish`] is due: so an outbox is filled by what its
+    /// socket doesn't take, not by what nobody has tried to send.
+    pub fn hand_on_if_full(&mut self, now: Now, wants: &mut Wants) -> bool {
+        let pending = self.pending_bytes();
+        if self.hub.makes_portion(pending) {
+            return true;
+        }
+        if pending >= PENDING_BYTES_MAX {
+            self.hand_on(now, wants);
+            return wants.more;
+        }
+        false
+    }
+
+    fn hand_on(&mut self, now: Now, wants: &mut Wants) {
         wants.more = loop {
             self.sort(wants);
             let left = !self.local.is_empty() || self.hub.has_own_publishes();
@@ -134,7 +154,7 @@ impl<E: Engine> Worker<E> {
                 }
             }
         };
-        self.hub.forget_fresh_bytes();
+        self.hub.forget_handed_bytes();
         self.taken_bytes = 0;
         wants.woken.append(&mut self.out.woken);
         wants.log.append(&mut self.out.log);

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::AcqRel;
 
 use murre_protocol::{Position, packet::OnSlow};
 
-use super::{Hub, run::Run, wake};
+use super::{Hub, run::Run, sending::is_crowded, wake};
 use crate::{
     batch::{MessageBatch, MessageEntry},
     embedded::give_credit,
@@ -42,7 +42,7 @@ impl Hub {
     fn deliver_run(&mut self, mut run: Run<'_>, out: &mut Outputs) -> Vec<u8> {
         let Some(first) = run.entries().first() else { return run.into_scratch() };
         let from = 1 << (first.position.shard() & 63);
-        let Self { routes, index, subscriptions, sessions, pool, .. } = self;
+        let Self { routes, index, subscriptions, sessions, pool, limits, crowded, .. } = self;
         let (receivers, views) = routes.receivers(first.hash, run.topic(), index, subscriptions);
         let (mut copies, mut bytes, alone) = (0, 0, receivers.len() == 1);
         let messages = run.entries().len() as u64;
@@ -70,6 +70,7 @@ impl Hub {
             slot.outbox.count_messages(messages);
             copies += 1;
             bytes += len;
+            *crowded |= is_crowded(slot, limits);
             wake(slot, out);
         }
         self.counters.delivered.add(copies * messages);
@@ -256,6 +257,7 @@ impl Hub {
         let (tail, has_options) = run.tail(at, slot.outbox.codec());
         slot.outbox.message(&mut self.pool, sub, has_options, tail);
         slot.outbox.count_messages(1);
+        self.crowded |= is_crowded(slot, &self.limits);
         wake(slot, out);
         true
     }

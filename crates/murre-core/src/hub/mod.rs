@@ -177,6 +177,10 @@ pub struct Hub {
     scratch: Vec<u8>,
     /// Bytes of messages that were put into outboxes since the shells last sent.
     fresh_bytes: usize,
+    /// Whether an outbox has come to a level since then at which its socket is worth another try.
+    crowded: bool,
+    /// Bytes of publishes on their way to this worker's own shards.
+    handed_bytes: usize,
     /// The newest batch of each worker's log that is through.
     committed: Vec<u64>,
     /// Subscriptions with messages that wait for a batch.
@@ -248,6 +252,8 @@ impl Hub {
             viewing: Vec::new(),
             scratch: Vec::new(),
             fresh_bytes: 0,
+            crowded: false,
+            handed_bytes: 0,
             committed: placement.all_workers().map(|_| 0).collect(),
             gated: Vec::new(),
             acknowledged: Vec::new(),
@@ -398,8 +404,7 @@ impl Hub {
         let batch = std::mem::replace(&mut waiting.batch, next);
         let credits = std::mem::take(&mut waiting.credits);
         if worker == self.worker {
-            // they are still pending: their messages come at the end of the turn
-            self.fresh_bytes += batch.len();
+            self.handed_bytes += batch.len();
         }
         out.engine(worker, EngineInput::Publish { origin: self.worker, batch, credits });
     }

@@ -19,14 +19,28 @@ impl Hub {
     }
 
     /// Whether so many bytes were put into outboxes since [`Self::forget_fresh_bytes`] that they are to be sent before
-    /// more come. What a read brings is less, so that it goes out together.
+    /// more come.
     pub fn has_portion(&self) -> bool {
-        self.fresh_bytes >= (self.limits.outbox_max / 4).clamp(64 * 1024, 256 * 1024)
+        self.makes_portion(0)
+    }
+
+    /// Whether it is so once `bytes` more have come: 64 to 512 KiB, and half of what one outbox may hold, or as much as
+    /// makes it degraded where that is less, less what 64 KiB of publishes become. Large writes cost less, up to what the processor's caches hold. An outbox that its socket has
+    /// left full is due earlier, as [`Self::presses`] says.
+    pub fn makes_portion(&self, bytes: usize) -> bool {
+        let safe = (self.limits.outbox_max / 2).min(self.limits.plain_max()).saturating_sub(128 * 1024);
+        self.crowded || self.fresh_bytes + bytes >= safe.clamp(64 * 1024, 512 * 1024)
     }
 
     /// The caller lets what is in the outboxes be sent.
     pub fn forget_fresh_bytes(&mut self) {
         self.fresh_bytes = 0;
+        self.crowded = false;
+    }
+
+    /// The publishes on their way to this worker's shards are there.
+    pub fn forget_handed_bytes(&mut self) {
+        self.handed_bytes = 0;
     }
 
     /// Whether publishes wait to be handed on.
@@ -39,9 +53,9 @@ impl Hub {
         self.publishing.get(self.worker.index()).is_some_and(|own| !own.batch.is_empty())
     }
 
-    /// Bytes of messages put into outboxes, and of publishes that wait for this worker's shards.
+    /// Bytes of publishes that wait for this worker's shards.
     pub fn pending_bytes(&self) -> usize {
-        self.fresh_bytes + self.publishing.get(self.worker.index()).map_or(0, |own| own.batch.len())
+        self.handed_bytes + self.publishing.get(self.worker.index()).map_or(0, |own| own.batch.len())
     }
 
     /// Whether so much waits for the session that its socket is worth another try although it was full: a quarter of the
@@ -49,11 +63,15 @@ impl Hub {
     /// out that the socket would take by now; a client that reads nothing costs a try for many messages, and one that
     /// reads gets large writes.
     pub fn presses(&mut self, key: SessionKey) -> bool {
-        let step = (self.limits.outbox_max / 8).max(1);
-        let from = self.limits.plain_max().saturating_sub(2 * step).div_ceil(step);
-        let Some(slot) = self.slot_mut(key) else { return false };
-        let level = u8::try_from(slot.outbox.len() / step).unwrap_or(u8::MAX);
-        usize::from(level) >= from && std::mem::replace(&mut slot.level, level) != level
+        let Self { sessions, limits, .. } = self;
+        let Some(slot) = sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
+            return false;
+        };
+        let presses = is_crowded(slot, limits);
+        if presses {
+            slot.level = level(slot, limits);
+        }
+        presses
     }
 
     /// The next block to send.
@@ -130,6 +148,26 @@ impl Hub {
     pub(super) fn is_overfull(&self, key: SessionKey) -> bool {
         self.slot(key).is_some_and(|slot| is_overfull(slot, &self.limits))
     }
+}
+
+/// Whether an outbox has come to another level than that at which its full socket was last tried: see [`Hub::presses`].
+#[inline]
+pub(super) fn is_crowded(slot: &Slot, limits: &Limits) -> bool {
+    slot.outbox.len() + limits.outbox_max / 4 >= slot.pace.plain_max && is_another_level(slot, limits)
+}
+
+#[cold]
+fn is_another_level(slot: &Slot, limits: &Limits) -> bool {
+    let step = (limits.outbox_max / 8).max(1);
+    let from = limits.plain_max().saturating_sub(2 * step).div_ceil(step);
+    let level = level(slot, limits);
+    usize::from(level) >= from && level != slot.level
+}
+
+/// Eighths of its bound that an outbox holds.
+fn level(slot: &Slot, limits: &Limits) -> u8 {
+    let step = (limits.outbox_max / 8).max(1);
+    u8::try_from(slot.outbox.len() / step).unwrap_or(u8::MAX)
 }
 
 pub(super) fn is_overfull(slot: &Slot, limits: &Limits) -> bool {

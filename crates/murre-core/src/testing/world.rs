@@ -22,7 +22,7 @@ use crate::{
     placement::{Placement, SHARDS_DEFAULT},
     session::SessionKind,
     shard,
-    worker::{PENDING_BYTES_MAX, Wants, Worker},
+    worker::{Wants, Worker},
 };
 
 /// What happens.
@@ -384,7 +384,10 @@ impl World {
     }
 
     fn turn_if_full(&mut self, now: Now, id: WorkerId) {
-        if self.parts[id.index()].worker.pending_bytes() >= PENDING_BYTES_MAX {
+        let part = &mut self.parts[id.index()];
+        let is_due = part.worker.hand_on_if_full(now, &mut part.wants);
+        self.pass_on(id);
+        if is_due {
             self.turn(now, id);
         }
     }
@@ -417,23 +420,14 @@ impl World {
         let part = &mut self.parts[id.index()];
         part.worker.finish(now, &mut part.wants);
         let mut again = part.wants.again;
-        let sent = std::mem::take(&mut part.wants.sent);
         let woken = std::mem::take(&mut part.wants.woken);
-        let commands = std::mem::take(&mut part.wants.log);
+        self.pass_on(id);
         self.open.retain(|wire| !self.wires[*wire].gone);
         for wire in &self.open {
             let wire = &mut self.wires[*wire];
             if wire.worker == id {
-                wire.waiting_max = wire.waiting_max.max(part.worker.hub.waiting(wire.key));
+                wire.waiting_max = wire.waiting_max.max(self.parts[id.index()].worker.hub.waiting(wire.key));
             }
-        }
-        for (to, input) in sent {
-            self.send(id, to, input);
-        }
-        for command in commands {
-            let delay = self.delay(2000);
-            self.logs_at = self.logs_at.max(self.clock + delay);
-            self.schedule(self.logs_at, Event::Log(command));
         }
         for key in woken {
             let alarmed = self.parts[id.index()].worker.hub.attend(key);
@@ -445,6 +439,20 @@ impl World {
             }
         }
         again
+    }
+
+    /// Gives other workers and the log what is theirs.
+    fn pass_on(&mut self, id: WorkerId) {
+        let wants = &mut self.parts[id.index()].wants;
+        let (sent, commands) = (std::mem::take(&mut wants.sent), std::mem::take(&mut wants.log));
+        for (to, input) in sent {
+            self.send(id, to, input);
+        }
+        for command in commands {
+            let delay = self.delay(2000);
+            self.logs_at = self.logs_at.max(self.clock + delay);
+            self.schedule(self.logs_at, Event::Log(command));
+        }
     }
 
     fn send(&mut self, from: WorkerId, to: WorkerId, input: Input) {

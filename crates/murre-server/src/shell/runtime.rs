@@ -17,7 +17,7 @@ use murre_core::{
     ids::SessionKey,
     now::{Now, Tick},
     outbox::Block,
-    worker::{PENDING_BYTES_MAX, Wants, Worker},
+    worker::{Wants, Worker},
 };
 
 use super::{beat, turn};
@@ -235,7 +235,7 @@ impl Local {
             self.send(key);
         }
         self.0.borrow_mut().held = held;
-        if self.0.borrow().worker.has_work() {
+        if self.0.borrow().has_work() {
             self.finish_and(|key| self.send(key));
         }
     }
@@ -270,12 +270,13 @@ impl Local {
     pub(crate) fn finish_and_is_idle(&self) -> bool {
         self.finish();
         let runtime = self.0.borrow();
-        !runtime.worker.has_work() && !runtime.wants.again && !runtime.worker.engine().is_logging()
+        !runtime.has_work() && !runtime.wants.again && !runtime.worker.engine().is_logging()
     }
 
-    /// Hands on and sends what has come together, if it is much.
+    /// Hands on what has come together, if it is much; and sends, if what waits for that is much by now.
     pub(super) fn finish_if_full(&self) {
-        if self.0.borrow().worker.pending_bytes() >= PENDING_BYTES_MAX {
+        let is_due = self.0.borrow_mut().hand_on_if_full();
+        if is_due {
             self.finish();
         }
     }
@@ -389,6 +390,30 @@ impl Runtime {
     fn finish(&mut self) -> (Vec<SessionKey>, bool) {
         let now = self.process.clock.now();
         self.worker.finish(now, &mut self.wants);
+        self.pass_on();
+        let spare = mem::take(&mut self.woken);
+        (mem::replace(&mut self.wants.woken, spare), self.wants.more)
+    }
+
+    /// Takes what was read into the outboxes before the turn's end, if it is much; true where it is to be sent before
+    /// that, too.
+    fn hand_on_if_full(&mut self) -> bool {
+        let now = self.process.clock.now();
+        let is_due = self.worker.hand_on_if_full(now, &mut self.wants);
+        self.pass_on();
+        if !self.wants.woken.is_empty() {
+            self.touch();
+        }
+        is_due
+    }
+
+    /// Whether there is anything to do or to send.
+    fn has_work(&self) -> bool {
+        self.worker.has_work() || !self.wants.woken.is_empty()
+    }
+
+    /// Gives the log and other workers what is theirs.
+    fn pass_on(&mut self) {
         // first, so that who is told that a message was taken finds it in a log in memory
         for command in self.wants.log.drain(..) {
             self.process.log(command);
@@ -404,8 +429,6 @@ impl Runtime {
         if self.wants.again {
             self.touch();
         }
-        let spare = mem::take(&mut self.woken);
-        (mem::replace(&mut self.wants.woken, spare), self.wants.more)
     }
 
     fn wake(&self, key: SessionKey) {

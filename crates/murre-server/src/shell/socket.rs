@@ -30,8 +30,8 @@ impl Stream for TcpStream {
     }
 }
 
-/// Slices of one vectored write.
-const SLICES_MAX: usize = 16;
+/// Slices of one vectored write: as many as the blocks that are sent at once where much comes.
+const SLICES_MAX: usize = 32;
 
 /// Bytes on their way out.
 enum Segment {
