@@ -20,7 +20,7 @@ interface Card {
   note(report: StatsReport, stats: Stats): string;
   /** Whether that is something to look after. */
   isBad?(report: StatsReport): boolean;
-  /** What stands there while there is no value. */
+  /** What stands there, in place of a plot too, where the broker has nothing of the kind. */
   absent?: string;
 }
 
@@ -69,7 +69,7 @@ const CARDS: readonly Card[] = [
     note: ({ store }) =>
       store?.bytes_max ? `${formatShare(store.bytes / store.bytes_max)} of ${formatBytes(store.bytes_max)}` : "",
     isBad: ({ store }) => !!store?.bytes_max && store.bytes > FULL * store.bytes_max,
-    absent: "In memory only",
+    absent: "None: all is in memory",
   },
   {
     figure: "commitMs",
@@ -77,7 +77,7 @@ const CARDS: readonly Card[] = [
     unit: UNITS.milliseconds,
     note: ({ store }, stats) => commitsInWords(store?.failures ?? 0, stats.current("commits")),
     isBad: ({ store }) => store !== null && store.failures > 0,
-    absent: "No commits",
+    absent: "Nothing was committed",
   },
   {
     figure: "processors",
@@ -150,24 +150,27 @@ function FigureCard({ card, stats, report, pointed, onPoint }: CardProps) {
   const { figure, title, to, unit } = card;
   const values = stats.lines[figure];
   const value = pointed === undefined ? lastKnown(values) : (values[pointed] ?? null);
-  const isAbsent = value === null && card.absent !== undefined && pointed === undefined;
+  const isAbsent = card.absent !== undefined && values.every((each) => each === null);
+  const now = value === null ? "–" : unit.format(value);
   return (
     <li class="card" data-figure={figure} data-bad={card.isBad?.(report) ?? false}>
       <div class="card-head">
         <h2>{to ? <Link to={to}>{title}</Link> : title}</h2>
-        <p class="now">{value === null ? (isAbsent ? card.absent : "–") : unit.format(value)}</p>
+        <p class={isAbsent ? "now absent" : "now"}>{isAbsent ? card.absent : now}</p>
         <p class="quiet note">{isAbsent ? "" : card.note(report, stats)}</p>
       </div>
-      <Trend
-        title={title}
-        times={stats.times}
-        values={values}
-        version={stats.version}
-        span={STATS_SPAN_S}
-        unit={unit}
-        group="overview"
-        onPoint={onPoint}
-      />
+      {!isAbsent && (
+        <Trend
+          title={title}
+          times={stats.times}
+          values={values}
+          version={stats.version}
+          span={STATS_SPAN_S}
+          unit={unit}
+          group="overview"
+          onPoint={onPoint}
+        />
+      )}
     </li>
   );
 }
