@@ -122,6 +122,12 @@ impl<E: Engine> Worker<E> {
         self.hub.forget_fresh_bytes();
     }
 
+    /// Whether so much has come together that [`Self::hand_on_if_full`] would do something.
+    pub fn is_full(&self) -> bool {
+        let pending = self.pending_bytes();
+        pending >= PENDING_BYTES_MAX || self.hub.makes_portion(pending)
+    }
+
     /// Does the same while the turn is not over, where enough has come together for it. What the woken sessions are to
     /// be sent may wait for more; true where it is so much that [`Self::finish`] is due: so an outbox is filled by what its
     /// socket doesn't take, not by what nobody has tried to send.

@@ -398,6 +398,9 @@ impl Runtime {
     /// Takes what was read into the outboxes before the turn's end, if it is much; true where it is to be sent before
     /// that, too.
     fn hand_on_if_full(&mut self) -> bool {
+        if !self.worker.is_full() {
+            return false;
+        }
         let now = self.process.clock.now();
         let is_due = self.worker.hand_on_if_full(now, &mut self.wants);
         self.pass_on();
