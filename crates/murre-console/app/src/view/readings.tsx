@@ -77,6 +77,7 @@ export function Readings({ watch, search, isPaused, selected, onSelect }: Props)
         <span class="rate">Rate</span>
         <span class="age">Age</span>
       </div>
+      {rows.length === 0 && <p class="empty">{emptyText(watch)}</p>}
       <div
         ref={scroller}
         class="scroller"
@@ -103,7 +104,6 @@ export function Readings({ watch, search, isPaused, selected, onSelect }: Props)
             />
           ))}
         </div>
-        {rows.length === 0 && <p class="empty">{emptyText(watch)}</p>}
       </div>
     </section>
   );

@@ -149,6 +149,13 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
+test("axe finds nothing serious before anything is published", LIMIT, async (t) => {
+  const { page } = await openConsole(t);
+  await page.getByText("Nothing has been published").waitFor();
+
+  assert.deepEqual(await seriousFindings(page), []);
+});
+
 test("a window of 360 pixels has all of it without scrolling sideways", LIMIT, async (t) => {
   const viewport = { width: 360, height: 640 };
   const { page, row } = await openConsole(t, { "site/a/temp": { celsius: 21.4, humidity: 40.25 } }, { viewport });
