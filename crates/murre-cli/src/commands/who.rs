@@ -11,7 +11,7 @@ use crate::{
     broker::BrokerFlags,
     failure::Failure,
     http::Http,
-    output::{Align, Output, Table, age, escape},
+    output::{Align, Output, Table, age, escape, thousands},
     time::now,
 };
 
@@ -40,10 +40,20 @@ pub(crate) struct Args {
 
 #[derive(Debug, Deserialize)]
 struct Topic {
-    rule: Option<Value>,
+    rule: Option<Rule>,
     publishers: Vec<Publisher>,
     subscribers: Vec<Subscriber>,
     truncated: bool,
+}
+
+/// The keep rule that holds for the topic.
+#[derive(Debug, Deserialize)]
+struct Rule {
+    filter: String,
+    last: Option<u64>,
+    age_ms: Option<u64>,
+    bytes: Option<u64>,
+    durable: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,7 +95,7 @@ fn lines(answer: Value, output: &Output) -> Result<Vec<String>, Failure> {
         .map_err(|error| Failure::Failed(format!("the answer makes no sense: {error}")))?;
     let mut lines = Vec::new();
     if let Some(rule) = &topic.rule {
-        lines.extend([format!("kept by {}", escape(&rule.to_string())), String::new()]);
+        lines.extend([rule.shown(), String::new()]);
     }
     match topic.publishers.is_empty() {
         true => lines.push("no publishers that are known of".to_owned()),
@@ -100,6 +110,20 @@ fn lines(answer: Value, output: &Output) -> Result<Vec<String>, Failure> {
         lines.extend([String::new(), "and more, which the broker doesn't list".to_owned()]);
     }
     Ok(lines)
+}
+
+impl Rule {
+    /// `kept by the rule for plant/#: the last 1,000, 10m old at most, durable`
+    fn shown(&self) -> String {
+        let bounds = [
+            self.last.map(|last| format!("the last {}", thousands(last))),
+            self.age_ms.map(|age_ms| format!("{} old at most", age(Duration::from_millis(age_ms)))),
+            self.bytes.map(|bytes| format!("{} bytes at most", thousands(bytes))),
+            self.durable.then(|| "durable".to_owned()),
+        ];
+        let bounds: Vec<String> = bounds.into_iter().flatten().collect();
+        format!("kept by the rule for {}: {}", escape(&self.filter), bounds.join(", "))
+    }
 }
 
 fn publishers(publishers: Vec<Publisher>) -> Table {
@@ -135,4 +159,21 @@ fn subscribers(subscribers: Vec<Subscriber>) -> Table {
         ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keep_rule_is_said_with_its_bounds() {
+        let rule = Rule {
+            filter: "plant/#".to_owned(),
+            last: Some(1000),
+            age_ms: Some(86_400_000),
+            bytes: None,
+            durable: true,
+        };
+        assert_eq!(rule.shown(), "kept by the rule for plant/#: the last 1,000, 1d old at most, durable");
+    }
 }
