@@ -27,6 +27,7 @@ mod shutdown;
 mod slow_clients;
 mod snapshots;
 mod takeover;
+mod viewing;
 mod views;
 mod views_of_groups;
 mod views_of_kept_sessions;

@@ -7,56 +7,19 @@ use murre_core::{
     testing::{Broker, Client, Delivery, Said, from, live},
 };
 use murre_protocol::{
-    Code, Format, Timestamp, TopicFilter,
-    packet::{
-        ClientPacket, Deadband, Figure, From, LeastChange, NoticeKind, Publish, SubscribeOptions,
-        ViewOptions, Window, WindowTime,
-    },
+    Code, Timestamp, TopicFilter,
+    packet::{Deadband, Figure, From, LeastChange, NoticeKind, SubscribeOptions, ViewOptions},
 };
 
-const SECOND: Duration = Duration::from_secs(1);
+use crate::viewing::{SECOND, at_most, publish, stream, windows, with_view};
 
 fn view(view: ViewOptions<'static>) -> SubscribeOptions<'static> {
     with_view(live(), view)
 }
 
-fn with_view(options: SubscribeOptions<'static>, view: ViewOptions<'static>) -> SubscribeOptions<'static> {
-    SubscribeOptions { view: Some(Box::new(view)), ..options }
-}
-
-fn at_most(per_second: f64) -> ViewOptions<'static> {
-    ViewOptions { max_rate: Some(per_second), ..Default::default() }
-}
-
 fn keep(filter: &str) -> KeepRule {
     let filter = TopicFilter::parse(filter).unwrap().into_owned();
     KeepRule { filter, last: None, age: None, bytes: None, durable: false }
-}
-
-fn maxima(seconds: u64) -> ViewOptions<'static> {
-    let (length_ms, of, give) = (seconds * 1000, vec!["v".into()], vec![Figure::Max]);
-    let window = Window { length_ms, step_ms: length_ms, of, give, by: WindowTime::Broker, empty: false };
-    ViewOptions { window: Some(window), ..Default::default() }
-}
-
-fn publish(client: &Client, topic: &str, json: &str) {
-    let (topic, payload) = (topic.into(), json.as_bytes().into());
-    client.send(&ClientPacket::Publish(Publish {
-        topic,
-        format: Format::Json,
-        payload,
-        id: 0,
-        options: None,
-    }));
-}
-
-/// Publishes `{"v": n}` from 0 on, one every `pause`.
-fn stream(broker: &Broker, topic: &str, count: u32, pause: Duration) {
-    let device = broker.publisher();
-    for n in 0..count {
-        publish(&device, topic, &format!(r#"{{"v":{n}}}"#));
-        broker.run_for(pause);
-    }
 }
 
 fn notices(client: &Client) -> Vec<(NoticeKind, u64, String)> {
@@ -81,7 +44,7 @@ fn of_a_fast_topic_a_slow_dashboard_gets_current_values_and_the_last() {
     let (phone, desk) = (broker.connect("phone"), broker.connect("desk"));
     let sub = phone.subscribe_with("t", view(at_most(2.0)));
     let all = desk.subscribe_with("t", live());
-    stream(&broker, "t", 300, Duration::from_millis(10));
+    stream(&broker, "t", 0..300, Duration::from_millis(10));
     broker.run_for(SECOND);
     let texts = phone.texts(sub);
     assert!((6..=8).contains(&texts.len()), "{texts:?}");
@@ -96,7 +59,7 @@ fn equal_views_are_evaluated_once_and_each_subscriber_gets_all() {
     let clients: Vec<_> = (0..50).map(|n| broker.connect(&n.to_string())).collect();
     let subs: Vec<_> =
         clients.iter().map(|client| client.subscribe_with("t", view(condition.clone()))).collect();
-    stream(&broker, "t", 10, SECOND);
+    stream(&broker, "t", 0..10, SECOND);
     assert_eq!(broker.count(|counters| &counters.view_readings), 10);
     assert_eq!(broker.remains().hubs[0].views, 1);
     for (client, sub) in clients.iter().zip(subs) {
@@ -110,7 +73,7 @@ fn a_view_ends_with_the_last_subscription_that_has_it() {
     let (a, b) = (broker.connect("a"), broker.connect("b"));
     let sub = a.subscribe_with("t", view(at_most(1.0)));
     b.subscribe_with("t", view(at_most(1.0)));
-    stream(&broker, "t", 2, Duration::from_millis(10));
+    stream(&broker, "t", 0..2, Duration::from_millis(10));
     a.unsubscribe(sub);
     assert_eq!(broker.remains().hubs[0].views, 1);
     b.disconnect();
@@ -149,13 +112,13 @@ fn conditions_selections_and_deadbands_hold_for_live_and_for_kept_values() {
 fn a_dashboard_opens_with_the_windows_of_the_past_and_goes_on() {
     let rules = KeepRules::new(vec![keep("t")]);
     let broker = Broker::with_rules(2, 1, |_| (), rules);
-    stream(&broker, "t", 180, SECOND);
+    stream(&broker, "t", 0..180, SECOND);
     let client = broker.connect("client");
     let since = from(From::Since(Timestamp::from_millis(0)));
-    let sub = client.subscribe_with("t", with_view(since, maxima(60)));
+    let sub = client.subscribe_with("t", with_view(since, windows(60, Figure::Max)));
     let past = client.caught_up(sub)[0].1;
     assert!((2..=3).contains(&past), "{past}");
-    stream(&broker, "t", 130, SECOND);
+    stream(&broker, "t", 0..130, SECOND);
     broker.run_for(60 * SECOND);
     let messages = client.messages(sub);
     let ends = messages.iter().map(end_of).collect::<Vec<_>>();
@@ -182,8 +145,8 @@ fn who_resumes_under_a_rate_has_the_last_value_in_the_end() {
     let broker = Broker::with_rules(1, 1, |_| (), rules);
     let client = broker.connect("client");
     let sub = client.subscribe_with("#", view(at_most(0.1)));
-    stream(&broker, "a", 3, SECOND);
-    stream(&broker, "b", 3, SECOND);
+    stream(&broker, "a", 0..3, SECOND);
+    stream(&broker, "b", 0..3, SECOND);
     let (mut positions, _) = client.caught_up(sub)[0].clone();
     for message in client.messages(sub) {
         let entry = positions.iter_mut().find(|entry| entry.shard() == message.position.shard()).unwrap();
@@ -234,11 +197,11 @@ fn the_answer_gives_the_view_in_force_and_a_change_in_place_holds_from_then_on()
     let client = broker.connect("client");
     let sub = client.subscribe_with("t", view(at_most(0.1)));
     let change = SubscribeOptions { view: Some(Box::new(at_most(10.0))), ..Default::default() };
-    stream(&broker, "t", 2, SECOND);
+    stream(&broker, "t", 0..2, SECOND);
     assert_eq!(client.texts(sub), [r#"{"v":0}"#]);
     assert_eq!(client.resubscribe(sub, "t", change), Code::OK);
     assert_eq!(client.texts(sub), [r#"{"v":0}"#, r#"{"v":1}"#], "what waited is sent");
-    stream(&broker, "t", 3, SECOND);
+    stream(&broker, "t", 0..3, SECOND);
     assert_eq!(client.texts(sub).len(), 5);
     let rates: Vec<_> = client.heard().into_iter().filter_map(rate_in_force).collect();
     assert_eq!(rates, [0.1, 10.0]);
@@ -271,7 +234,7 @@ fn an_option_that_can_t_be_done_is_refused_with_its_name_and_the_old_view_stays(
         assert_eq!(client.resubscribe(sub, "t", change), code);
         assert!(refusal(&client, sub).starts_with(reason), "{}", refusal(&client, sub));
     }
-    stream(&broker, "t", 3, SECOND);
+    stream(&broker, "t", 0..3, SECOND);
     assert_eq!(client.texts(sub).len(), 1);
 }
 
@@ -281,7 +244,7 @@ fn readings_that_a_view_can_t_use_are_told_of_once_a_minute() {
     let client = broker.connect("client");
     let condition = ViewOptions { condition: Some("payload.pressure > 1".into()), ..Default::default() };
     let sub = client.subscribe_with("t", view(condition));
-    stream(&broker, "t", 90, SECOND);
+    stream(&broker, "t", 0..90, SECOND);
     let told = notices(&client);
     let reason =
         "the view left out readings that it can't use; the first on t: the payload has nothing at the path";
@@ -312,7 +275,7 @@ fn topics_past_the_limit_are_told_of() {
     let client = broker.connect("client");
     let sub = client.subscribe_with("#", view(at_most(1.0)));
     for topic in ["a", "b", "c"] {
-        stream(&broker, topic, 1, SECOND);
+        stream(&broker, topic, 0..1, SECOND);
     }
     assert_eq!(client.messages(sub).len(), 2);
     let told = notices(&client);
@@ -323,13 +286,13 @@ fn topics_past_the_limit_are_told_of() {
 #[test]
 fn silence_of_a_topic_is_told_to_who_asked_and_to_nobody_else() {
     let broker = Broker::new(2, 1);
-    stream(&broker, "kept", 1, SECOND);
+    stream(&broker, "kept", 0..1, SECOND);
     let (watcher, other) = (broker.connect("watcher"), broker.connect("other"));
     let wish = ViewOptions { expect_ms: Some(5_000), ..Default::default() };
     let sub = watcher.subscribe_with("#", with_view(SubscribeOptions::default(), wish));
     let beside = other.subscribe("#");
     broker.run_for(10 * SECOND);
-    stream(&broker, "kept", 2, SECOND);
+    stream(&broker, "kept", 0..2, SECOND);
     let topics: Vec<_> = watcher.messages(sub).into_iter().map(|message| message.topic).collect();
     let fresh = "$murre/fresh/kept";
     assert_eq!(topics, ["kept", fresh, fresh, "kept", "kept"]);

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use murre_core::testing::{Broker, Client, Said, acknowledged, live};
 use murre_protocol::{
-    Code, Format,
-    packet::{
-        ClientPacket, Deadband, Figure, LeastChange, NoticeKind, Publish, SubscribeOptions, ViewOptions,
-        Window, WindowTime,
-    },
+    Code,
+    packet::{Deadband, Figure, LeastChange, NoticeKind, SubscribeOptions, ViewOptions, Window, WindowTime},
 };
+
+use crate::viewing::{publish, with_view};
 
 const FILTER: &str = "$share/workers/jobs/#";
 
@@ -21,14 +20,10 @@ fn large() -> ViewOptions<'static> {
     }
 }
 
-fn seen_as(options: SubscribeOptions<'static>, view: ViewOptions<'static>) -> SubscribeOptions<'static> {
-    SubscribeOptions { view: Some(Box::new(view)), ..options }
-}
-
 /// A member on a worker, of the group that does the large ones.
 fn member(broker: &Broker, worker: u8, id: &str, options: SubscribeOptions<'static>) -> Client {
     let client = broker.connect_on(worker, id);
-    client.subscribe_with(FILTER, seen_as(options, large()));
+    client.subscribe_with(FILTER, with_view(options, large()));
     client
 }
 
@@ -37,10 +32,7 @@ fn jobs(broker: &Broker, numbers: std::ops::Range<usize>) {
     let device = broker.publisher();
     for n in numbers {
         let size = if n % 2 == 0 { 90 } else { 10 };
-        let payload = format!(r#"{{"n":{n},"size":{size}}}"#).into_bytes();
-        let (topic, payload) = (format!("jobs/{}", n % 10), payload.into());
-        let (topic, format) = (topic.into(), Format::Json);
-        device.send(&ClientPacket::Publish(Publish { topic, format, payload, id: 0, options: None }));
+        publish(&device, &format!("jobs/{}", n % 10), &format!(r#"{{"n":{n},"size":{size}}}"#));
         broker.settle();
     }
 }
@@ -84,8 +76,8 @@ fn members_that_see_something_else_are_another_group() {
     let view =
         |condition: &'static str| ViewOptions { condition: Some(condition.into()), ..Default::default() };
     let clients: Vec<Client> = (0..3).map(|n| broker.connect_on(n % 2, &format!("m{n}"))).collect();
-    clients[0].subscribe_with(FILTER, seen_as(live(), view("payload.size >= 50")));
-    clients[1].subscribe_with(FILTER, seen_as(live(), view("payload.n < 3")));
+    clients[0].subscribe_with(FILTER, with_view(live(), view("payload.size >= 50")));
+    clients[1].subscribe_with(FILTER, with_view(live(), view("payload.n < 3")));
     clients[2].subscribe_with(FILTER, live());
     jobs(&broker, 0..10);
     assert_eq!(clients.iter().map(|client| client.messages(1).len()).collect::<Vec<_>>(), [5, 3, 10]);
@@ -113,7 +105,7 @@ fn what_reaches_a_member_before_it_is_told_subscribed_goes_through_the_view_too(
     let old = member(&broker, 1, "old", live());
     let new = broker.connect_on(0, "new");
     broker.hold(1);
-    new.send(&murre_core::testing::subscribing(1, FILTER, seen_as(live(), large())));
+    new.send(&murre_core::testing::subscribing(1, FILTER, with_view(live(), large())));
     jobs(&broker, 0..40);
     broker.release(1);
     broker.settle();
@@ -129,9 +121,9 @@ fn the_rule_for_slow_clients_can_change_in_place_and_the_view_cannot() {
     let conflate = murre_protocol::packet::OnSlow::Conflate;
     let rule = SubscribeOptions { on_slow: Some(conflate), ..Default::default() };
     assert_eq!(client.resubscribe(1, FILTER, rule), Code::OK);
-    assert_eq!(client.resubscribe(1, FILTER, seen_as(Default::default(), large())), Code::OK);
+    assert_eq!(client.resubscribe(1, FILTER, with_view(Default::default(), large())), Code::OK);
     let other = ViewOptions { select: vec!["size".into()], ..Default::default() };
-    assert_eq!(client.resubscribe(1, FILTER, seen_as(Default::default(), other)), Code::INVALID);
+    assert_eq!(client.resubscribe(1, FILTER, with_view(Default::default(), other)), Code::INVALID);
     let said = client.heard();
     let Some(Said::Subscribed { reason, .. }) = said.last() else { panic!("no answer: {said:?}") };
     assert!(reason.starts_with("SUBSCRIBE.options: the view of a shared subscription"), "{reason}");
@@ -154,7 +146,7 @@ fn an_option_that_members_who_take_turns_cannot_have_is_refused_with_its_name_an
         ("patch", ViewOptions { patch: true, ..none() }),
         ("expect", ViewOptions { expect_ms: Some(1000), ..none() }),
     ] {
-        assert_eq!(client.resubscribe(1, FILTER, seen_as(live(), view)), Code::NOT_SUPPORTED);
+        assert_eq!(client.resubscribe(1, FILTER, with_view(live(), view)), Code::NOT_SUPPORTED);
         let said = client.heard();
         let Some(Said::Subscribed { reason, .. }) = said.last() else { panic!("no answer: {said:?}") };
         assert!(reason.starts_with(&format!("SUBSCRIBE.options.{option}: not on a shared")), "{reason}");

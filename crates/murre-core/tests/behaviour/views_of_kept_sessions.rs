@@ -7,14 +7,11 @@ use murre_core::{
     testing::{Broker, Client, Said, acknowledged, keeping},
 };
 use murre_protocol::{
-    Code, Codec, Format, Timestamp,
-    packet::{
-        ClientPacket, Deadband, Figure, From, LeastChange, NoticeKind, Publish, SubscribeOptions,
-        ViewOptions, Window, WindowTime,
-    },
+    Code, Codec, Timestamp,
+    packet::{Deadband, Figure, From, LeastChange, NoticeKind, SubscribeOptions, ViewOptions},
 };
 
-const SECOND: Duration = Duration::from_secs(1);
+use crate::viewing::{SECOND, at_most, condition, numbers, stream, windows, with_view};
 
 fn broker() -> Broker {
     Broker::with_store(2, 1, |limits| limits.inflight_max = 10, KeepRules::default())
@@ -25,45 +22,7 @@ fn connect(broker: &Broker, worker: u8) -> Client {
 }
 
 fn seen_as(view: ViewOptions<'static>) -> SubscribeOptions<'static> {
-    SubscribeOptions { view: Some(Box::new(view)), ..acknowledged() }
-}
-
-fn condition(text: &'static str) -> ViewOptions<'static> {
-    ViewOptions { condition: Some(text.into()), ..Default::default() }
-}
-
-fn at_most(per_second: f64) -> ViewOptions<'static> {
-    ViewOptions { max_rate: Some(per_second), ..Default::default() }
-}
-
-fn counts(seconds: u64) -> ViewOptions<'static> {
-    let (length_ms, of, give) = (seconds * 1000, vec!["v".into()], vec![Figure::Count]);
-    let window = Window { length_ms, step_ms: length_ms, of, give, by: WindowTime::Broker, empty: false };
-    ViewOptions { window: Some(window), ..Default::default() }
-}
-
-/// Publishes `{"v": n}` for each number, one every `pause`.
-fn stream(broker: &Broker, topic: &str, numbers: std::ops::Range<u32>, pause: Duration) {
-    let device = broker.publisher();
-    for n in numbers {
-        let payload = format!(r#"{{"v":{n}}}"#).into_bytes();
-        let (topic, payload) = (topic.into(), payload.into());
-        device.send(&ClientPacket::Publish(Publish {
-            topic,
-            format: Format::Json,
-            payload,
-            id: 0,
-            options: None,
-        }));
-        broker.run_for(pause);
-    }
-    broker.settle();
-}
-
-/// The numbers of a subscription's messages.
-fn numbers(client: &Client, sub: u64) -> Vec<u32> {
-    let number = |text: String| text.trim_start_matches(r#"{"v":"#).trim_end_matches('}').parse().unwrap();
-    client.texts(sub).into_iter().map(number).collect()
+    with_view(acknowledged(), view)
 }
 
 /// The readings in a subscription's windows.
@@ -168,7 +127,7 @@ fn a_value_that_a_rate_holds_back_is_not_lost_with_the_connection() {
 fn a_window_that_was_open_when_the_connection_broke_comes_whole() {
     let broker = broker();
     let before = connect(&broker, 0);
-    let sub = before.subscribe_with("t", seen_as(counts(60)));
+    let sub = before.subscribe_with("t", seen_as(windows(60, Figure::Count)));
     stream(&broker, "t", 0..90, SECOND);
     before.acknowledge_all(sub);
     let first = counted(&before, sub);
@@ -221,7 +180,7 @@ fn what_finds_no_room_to_wait_is_read_back_through_the_same_view() {
     };
     let broker = Broker::with_store(2, 1, small, KeepRules::default());
     let client = connect(&broker, 0);
-    let sub = client.subscribe_with("#", seen_as(ViewOptions { patch: true, ..counts(1) }));
+    let sub = client.subscribe_with("#", seen_as(ViewOptions { patch: true, ..windows(1, Figure::Count) }));
     for round in 0..40 {
         for topic in ["a", "b", "c", "d", "e", "f", "g"] {
             stream(&broker, topic, round..round + 1, Duration::from_millis(100));
@@ -372,8 +331,10 @@ fn a_session_that_owes_too_much_counts_what_its_view_has_not_seen() {
 fn windows_of_the_past_come_first_and_the_rest_when_the_client_is_back() {
     let broker = broker();
     let before = connect(&broker, 0);
-    let since =
-        SubscribeOptions { from: Some(From::Since(Timestamp::from_millis(0))), ..seen_as(counts(10)) };
+    let since = SubscribeOptions {
+        from: Some(From::Since(Timestamp::from_millis(0))),
+        ..seen_as(windows(10, Figure::Count))
+    };
     let sub = before.subscribe_with("t", since);
     stream(&broker, "t", 0..25, SECOND);
     before.acknowledge_all(sub);

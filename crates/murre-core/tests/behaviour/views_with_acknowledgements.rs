@@ -4,17 +4,14 @@ use std::time::Duration;
 
 use murre_core::{
     log::{KeepRule, KeepRules},
-    testing::{Broker, Client, acknowledged, from},
+    testing::{Broker, acknowledged, from},
 };
 use murre_protocol::{
     Code, Format, Position, Timestamp, TopicFilter,
-    packet::{
-        ClientPacket, Deadband, Figure, From, LeastChange, Publish, SubscribeOptions, ViewOptions, Window,
-        WindowTime,
-    },
+    packet::{ClientPacket, Deadband, Figure, From, LeastChange, Publish, SubscribeOptions, ViewOptions},
 };
 
-const SECOND: Duration = Duration::from_secs(1);
+use crate::viewing::{SECOND, at_most, condition, numbers, stream, windows, with_view};
 
 fn broker() -> Broker {
     Broker::with_limits(2, 1, |limits| limits.inflight_max = 5)
@@ -27,45 +24,7 @@ fn keeping_all() -> Broker {
 }
 
 fn seen_as(view: ViewOptions<'static>) -> SubscribeOptions<'static> {
-    SubscribeOptions { view: Some(Box::new(view)), ..acknowledged() }
-}
-
-fn condition(text: &'static str) -> ViewOptions<'static> {
-    ViewOptions { condition: Some(text.into()), ..Default::default() }
-}
-
-fn at_most(per_second: f64) -> ViewOptions<'static> {
-    ViewOptions { max_rate: Some(per_second), ..Default::default() }
-}
-
-fn counts(seconds: u64) -> ViewOptions<'static> {
-    let (length_ms, of, give) = (seconds * 1000, vec!["v".into()], vec![Figure::Count]);
-    let window = Window { length_ms, step_ms: length_ms, of, give, by: WindowTime::Broker, empty: false };
-    ViewOptions { window: Some(window), ..Default::default() }
-}
-
-/// Publishes `{"v": n}` for each number, one every `pause`.
-fn stream(broker: &Broker, topic: &str, numbers: std::ops::Range<u32>, pause: Duration) {
-    let device = broker.publisher();
-    for n in numbers {
-        let payload = format!(r#"{{"v":{n}}}"#).into_bytes();
-        let (topic, payload) = (topic.into(), payload.into());
-        device.send(&ClientPacket::Publish(Publish {
-            topic,
-            format: Format::Json,
-            payload,
-            id: 0,
-            options: None,
-        }));
-        broker.run_for(pause);
-    }
-    broker.settle();
-}
-
-/// The numbers of a subscription's messages.
-fn numbers(client: &Client, sub: u64) -> Vec<u32> {
-    let number = |text: String| text.trim_start_matches(r#"{"v":"#).trim_end_matches('}').parse().unwrap();
-    client.texts(sub).into_iter().map(number).collect()
+    with_view(acknowledged(), view)
 }
 
 #[test]
@@ -151,8 +110,10 @@ fn the_windows_of_the_past_come_in_order_before_caught_up_as_acknowledgements_al
     let broker = keeping_all();
     stream(&broker, "t", 0..120, SECOND);
     let client = broker.connect("a");
-    let since =
-        SubscribeOptions { from: Some(From::Since(Timestamp::from_millis(0))), ..seen_as(counts(10)) };
+    let since = SubscribeOptions {
+        from: Some(From::Since(Timestamp::from_millis(0))),
+        ..seen_as(windows(10, Figure::Count))
+    };
     let sub = client.subscribe_with("t", since);
     assert_eq!((client.messages(sub).len(), client.caught_up(sub).len()), (5, 0));
     client.acknowledge_all(sub);
