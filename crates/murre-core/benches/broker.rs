@@ -130,7 +130,7 @@ impl Broker {
         let now = self.now;
         for (key, bytes) in sent {
             self.worker.with_hub(|hub, out| hub.receive(now, *key, MessageKind::Binary, bytes, out));
-            if self.worker.hand_on_if_full(now, &mut self.wants) {
+            if self.worker.is_full() && self.worker.hand_on_early(now, &mut self.wants) {
                 self.finish();
             }
         }

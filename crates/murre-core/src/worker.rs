@@ -122,25 +122,21 @@ impl<E: Engine> Worker<E> {
         self.hub.forget_fresh_bytes();
     }
 
-    /// Whether so much has come together that [`Self::hand_on_if_full`] would do something.
+    /// Whether so much has come together that [`Self::hand_on_early`] is due although the turn is not over.
     pub fn is_full(&self) -> bool {
         let pending = self.pending_bytes();
         pending >= PENDING_BYTES_MAX || self.hub.makes_portion(pending)
     }
 
-    /// Does the same while the turn is not over, where enough has come together for it. What the woken sessions are to
-    /// be sent may wait for more; true where it is so much that [`Self::finish`] is due: so an outbox is filled by what its
-    /// socket doesn't take, not by what nobody has tried to send.
-    pub fn hand_on_if_full(&mut self, now: Now, wants: &mut Wants) -> bool {
-        let pending = self.pending_bytes();
-        if self.hub.makes_portion(pending) {
+    /// Does what [`Self::finish`] does in the midst of a turn, where [`Self::is_full`] says so. What the woken sessions
+    /// are to be sent may wait for more; true where it is so much that [`Self::finish`] is due: so an outbox is filled by
+    /// what its socket doesn't take, not by what nobody has tried to send.
+    pub fn hand_on_early(&mut self, now: Now, wants: &mut Wants) -> bool {
+        if self.hub.makes_portion(self.pending_bytes()) {
             return true;
         }
-        if pending >= PENDING_BYTES_MAX {
-            self.hand_on(now, wants);
-            return wants.more;
-        }
-        false
+        self.hand_on(now, wants);
+        wants.more
     }
 
     fn hand_on(&mut self, now: Now, wants: &mut Wants) {

@@ -385,7 +385,10 @@ impl World {
 
     fn turn_if_full(&mut self, now: Now, id: WorkerId) {
         let part = &mut self.parts[id.index()];
-        let is_due = part.worker.hand_on_if_full(now, &mut part.wants);
+        if !part.worker.is_full() {
+            return;
+        }
+        let is_due = part.worker.hand_on_early(now, &mut part.wants);
         self.pass_on(id);
         if is_due {
             self.turn(now, id);

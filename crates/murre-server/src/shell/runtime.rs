@@ -402,7 +402,7 @@ impl Runtime {
             return false;
         }
         let now = self.process.clock.now();
-        let is_due = self.worker.hand_on_if_full(now, &mut self.wants);
+        let is_due = self.worker.hand_on_early(now, &mut self.wants);
         self.pass_on();
         if !self.wants.woken.is_empty() {
             self.touch();
