@@ -36,6 +36,14 @@ pub(super) fn watch(slot: &mut Slot, watched: &mut Vec<SessionKey>) {
     }
 }
 
+/// Notes that a session does not get something, so that it is slow for a while; gives what it has lost, to be added to.
+fn losing<'s>(slot: &'s mut Slot, now: Tick, watched: &mut Vec<SessionKey>) -> &'s mut Losses {
+    watch(slot, watched);
+    let losses = slot.tally.losses.get_or_insert_default();
+    losses.last = now;
+    losses
+}
+
 impl Hub {
     /// Frees a quarter of a full outbox, so that this is not needed for each message. False where that could not
     /// be had.
@@ -81,10 +89,7 @@ impl Hub {
         let Some(slot) = self.sessions.get_mut(key.slot as usize).filter(|slot| slot.key == key) else {
             return;
         };
-        let losses = slot.tally.losses.get_or_insert_default();
-        losses.conflated += count;
-        losses.last = now;
-        watch(slot, &mut self.watched);
+        losing(slot, now, &mut self.watched).conflated += count;
     }
 
     /// Notes messages that a subscription does not get, for its NOTICE and for those who ask.
@@ -94,9 +99,7 @@ impl Hub {
             return;
         };
         slot.owes_notice = true;
-        let losses = slot.tally.losses.get_or_insert_default();
-        losses.dropped += count;
-        losses.last = now;
+        losing(slot, now, &mut self.watched).dropped += count;
         let place = slot.session.subscription(sub);
         if let Some(subscription) = place.and_then(|place| self.subscriptions.get_mut(place as usize)) {
             subscription.dropped.join(dropped);
@@ -105,7 +108,6 @@ impl Hub {
                 degraded.dropped += count;
             }
         }
-        watch(slot, &mut self.watched);
     }
 
     /// Looks at the sessions that may be slow, and counts the clients among them that are. To be called about once a
