@@ -9,7 +9,8 @@ use crate::SubscribeBuilder;
 /// A view of the subscription: the broker does the work, once for all who ask for the same. The options compose in
 /// this order: [`where_`](SubscribeBuilder::where_), [`select`](SubscribeBuilder::select),
 /// [`deadband`](SubscribeBuilder::deadband), [`window`](SubscribeBuilder::window),
-/// [`max_rate`](SubscribeBuilder::max_rate), [`patch`](SubscribeBuilder::patch). What is out of bounds is refused by the broker with the reason.
+/// [`max_rate`](SubscribeBuilder::max_rate), [`patch`](SubscribeBuilder::patch). What is out of bounds is refused by the
+/// broker with the reason.
 ///
 /// ```no_run
 /// # use murre_client::{Client, Figure, Window};

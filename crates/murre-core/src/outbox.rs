@@ -5,7 +5,8 @@
 //!
 //! Methods of three kinds: filling ([`Outbox::message`], [`Outbox::packet`]), emptying by the shell
 //! ([`Outbox::take`], then [`Outbox::sent`]), and making room when it is full ([`Outbox::make_room`] in
-//! `overflow`, [`Outbox::halve`] in `thinning`). What a block holds delimits itself, so the full outbox needs no table beside the bytes.
+//! `overflow`, [`Outbox::halve`] in `thinning`). What a block holds delimits itself, so the full outbox needs no table
+//! beside the bytes.
 
 use std::collections::VecDeque;
 

@@ -85,8 +85,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// `{"topic":…,"payload":…,"time":…,"age":…,"position":…}`: times in Unix milliseconds, the age in milliseconds; a payload without a JSON form
-    /// is in `payload_base64`.
+    /// `{"topic":…,"payload":…,"time":…,"age":…,"position":…}`: times in Unix milliseconds, the age in milliseconds; a
+    /// payload without a JSON form is in `payload_base64`.
     pub(crate) fn json(&self) -> String {
         let value = self.value();
         let (json, text) = match &value {

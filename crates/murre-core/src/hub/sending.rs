@@ -25,8 +25,8 @@ impl Hub {
     }
 
     /// Whether it is so once `bytes` more have come: 64 to 512 KiB, and half of what one outbox may hold, or as much as
-    /// makes it degraded where that is less, less what 64 KiB of publishes become. Large writes cost less, up to what the processor's caches hold. An outbox that its socket has
-    /// left full is due earlier, as [`Self::presses`] says.
+    /// makes it degraded where that is less, less what 64 KiB of publishes become. Large writes cost less, up to what
+    /// the processor's caches hold. An outbox that its socket has left full is due earlier, as [`Self::presses`] says.
     pub fn makes_portion(&self, bytes: usize) -> bool {
         let safe = (self.limits.outbox_max / 2).min(self.limits.plain_max()).saturating_sub(128 * 1024);
         self.crowded || self.fresh_bytes + bytes >= safe.clamp(64 * 1024, 512 * 1024)

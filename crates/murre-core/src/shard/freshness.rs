@@ -72,7 +72,8 @@ impl Freshness {
         self.rules.is_empty()
     }
 
-    /// How a topic is to be watched that has not been heard, if it is. `told` is the payload on its `$murre/fresh/` topic, if there is one.
+    /// How a topic is to be watched that has not been heard, if it is. `told` is the payload on its `$murre/fresh/`
+    /// topic, if there is one.
     pub fn watch(&self, topic: &str, told: Option<&[u8]>) -> Option<Box<Watch>> {
         let rule = self.rules.of(topic).filter(|_| murre_view::fresh::topic_of(topic).is_some())?;
         let mut watch = Box::new(Watch::new(rule));
