@@ -6,10 +6,10 @@ import { type Admin, CLIENTS_PER_PAGE, type ClientInfo, type ClientPage } from "
 import { ClientRates, protocolName, type Rates } from "../model/clients.js";
 import { formatBytes, formatCount, formatDuration, formatPerSecond, formatShare } from "../model/units.js";
 import { ClientDetails } from "./client.js";
+import { SearchField } from "./fields.js";
 import { useAddress } from "./hooks.js";
 import { ClientLink, goTo } from "./link.js";
 import { Refused } from "./refused.js";
-import { plainText } from "./toolbar.js";
 import { usePoll } from "./use_poll.js";
 
 /** Milliseconds without a key before a search is asked for. */
@@ -47,17 +47,12 @@ export function Clients({ client, admin }: { client: Client; admin: Admin }) {
   return (
     <section class="clients" aria-label="Clients">
       <div class="toolbar">
-        <div class="field">
-          <label for="client-search">Search</label>
-          <input
-            id="client-search"
-            type="search"
-            placeholder="part of a client id or an address"
-            value={search}
-            onInput={(event) => setSearch(event.currentTarget.value)}
-            {...plainText}
-          />
-        </div>
+        <SearchField
+          id="client-search"
+          placeholder="part of a client id or an address"
+          value={search}
+          onSearch={setSearch}
+        />
         <output class="quiet">{said || (problem && `Not up to date: ${problem.message}`)}</output>
         <Pager pages={pages} page={answer} />
       </div>

@@ -2,7 +2,7 @@
 
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { REASON_BYTES_MAX } from "../model/admin.js";
-import { plainText } from "./toolbar.js";
+import { plainText } from "./fields.js";
 
 interface Props {
   id: string;

@@ -2,7 +2,7 @@
 
 import type { Client, Format } from "murre";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { plainText } from "./toolbar.js";
+import { plainText } from "./fields.js";
 
 interface Result {
   state: "waiting" | "refused" | "accepted";

@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { formatNumber } from "../../../page/figures.js";
 import type { Watch } from "../model/watch.js";
+import { plainText, SearchField } from "./fields.js";
 import { useTick } from "./hooks.js";
 
 interface Props {
@@ -15,25 +16,12 @@ interface Props {
   onPublish(): void;
 }
 
-/** Fields of names: nothing that a phone should correct. */
-export const plainText = { autocomplete: "off", autocapitalize: "none", spellcheck: false } as const;
-
 /** Filter, search, pause, figures. */
 export function Toolbar(props: Props) {
   return (
     <section class="toolbar" aria-label="What is shown">
       <FilterForm watch={props.watch} onFilter={props.onFilter} />
-      <div class="field">
-        <label for="search">Search</label>
-        <input
-          id="search"
-          type="search"
-          placeholder="part of a topic"
-          value={props.search}
-          onInput={(event) => props.onSearch(event.currentTarget.value)}
-          {...plainText}
-        />
-      </div>
+      <SearchField id="search" placeholder="part of a topic" value={props.search} onSearch={props.onSearch} />
       <button type="button" aria-pressed={props.isPaused} onClick={props.onPause}>
         Pause
       </button>

@@ -1,7 +1,7 @@
 // The options of a subscription as a form; what is wrong is said at the option that it concerns.
 
 import { BEGINNINGS, type Problems, SETTINGS, type Setting, type Settings } from "../model/settings.js";
-import { plainText } from "./toolbar.js";
+import { plainText } from "./fields.js";
 
 interface Props {
   settings: Settings;
