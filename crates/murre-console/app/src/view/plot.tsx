@@ -1,10 +1,10 @@
 // A live plot of one field, by uPlot.
 
 import { useEffect, useRef } from "preact/hooks";
-import uPlot from "uplot";
+import type uPlot from "uplot";
 import type { Range, Values } from "../model/series.js";
-import { useDark } from "./hooks.js";
 import { AXIS_PIXELS } from "./use_live.js";
+import { type Drawing, useUplot } from "./use_uplot.js";
 
 const MINUTE_S = 60;
 const DAY_S = 24 * 60 * MINUTE_S;
@@ -27,25 +27,12 @@ interface Props {
 
 /** Draws anew when `version` changes, when time has moved by a pixel or the room has, and when the viewer turns dark. */
 export function Plot({ title, times, values, version, range, seconds = 0, end = 0 }: Props) {
-  const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot>(undefined);
-  const isDark = useDark();
   const data = useRef<Shown>({ columns: [[], []], seconds, end });
   const columns = range ? [times, values, range.low, range.high] : [times, values];
   data.current = { columns: columns as uPlot.AlignedData, seconds, end };
 
-  useEffect(() => {
-    const element = place.current;
-    if (!element) return undefined;
-    const made = new uPlot(options(title, element, data), data.current.columns, element);
-    plot.current = made;
-    const observer = new ResizeObserver(() => made.setSize(sizeOf(element)));
-    observer.observe(element);
-    return () => {
-      observer.disconnect();
-      made.destroy();
-    };
-  }, [title, isDark, range === undefined]);
+  const draw = (element: HTMLElement) => ({ options: options(title, element, data), data: data.current.columns });
+  const { place, plot } = useUplot(draw, [title, range === undefined]);
   const pixel = seconds > 0 ? Math.floor(end / (seconds / (place.current?.clientWidth || 1))) : 0;
   useEffect(() => plot.current?.setData(data.current.columns), [version, pixel, seconds]);
 
@@ -59,11 +46,7 @@ interface Shown {
   end: number;
 }
 
-function sizeOf(element: HTMLElement): { width: number; height: number } {
-  return { width: element.clientWidth, height: element.clientHeight };
-}
-
-function options(title: string, element: HTMLElement, data: { current: Shown }): uPlot.Options {
+function options(title: string, element: HTMLElement, data: { current: Shown }): Drawing["options"] {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim();
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--grid"), width: 1 }, ticks: { show: false } };
@@ -74,7 +57,6 @@ function options(title: string, element: HTMLElement, data: { current: Shown }):
     return seconds > 0 ? [end - seconds, end] : [low, high];
   };
   return {
-    ...sizeOf(element),
     legend: { show: false },
     cursor: { sync: { key: "detail" }, drag: { x: true, y: false } },
     scales: { x: { range: window } },

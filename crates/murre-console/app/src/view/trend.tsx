@@ -2,11 +2,11 @@
 // them is shown in all.
 
 import { useEffect, useRef } from "preact/hooks";
-import uPlot from "uplot";
+import type uPlot from "uplot";
 import { formatNumber } from "../../../page/figures.js";
 import { formatBytes, formatCount, formatPerSecond, formatShare } from "../model/units.js";
-import { useDark } from "./hooks.js";
 import { timeLabels } from "./plot.js";
+import { type Drawing, useUplot } from "./use_uplot.js";
 
 /** Seconds that a plot shows at least, so that its first points don't fill it. */
 const SPAN_MIN_S = 60;
@@ -73,24 +73,10 @@ interface Props {
 /** Draws anew when `version` changes, when the room does, and when the viewer turns dark or light. */
 export function Trend(props: Props) {
   const { title, times, values, version } = props;
-  const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot>(undefined);
   const latest = useRef(props);
   latest.current = props;
-  const isDark = useDark();
-
-  useEffect(() => {
-    const element = place.current;
-    if (!element) return undefined;
-    const made = new uPlot(options(latest, element), dataOf(latest.current), element);
-    plot.current = made;
-    const observer = new ResizeObserver(() => made.setSize(sizeOf(element)));
-    observer.observe(element);
-    return () => {
-      observer.disconnect();
-      made.destroy();
-    };
-  }, [title, isDark]);
+  const draw = (element: HTMLElement) => ({ options: options(latest, element), data: dataOf(latest.current) });
+  const { place, plot } = useUplot(draw, [title]);
   useEffect(() => plot.current?.setData(dataOf({ times, values })), [version]);
 
   return <div class="trend-plot" ref={place} role="img" aria-label={`${title} over time`} />;
@@ -100,11 +86,7 @@ function dataOf({ times, values }: Pick<Props, "times" | "values">): uPlot.Align
   return [times as number[], values as number[]];
 }
 
-function sizeOf(element: HTMLElement) {
-  return { width: element.clientWidth, height: element.clientHeight };
-}
-
-function options(latest: { current: Props }, element: HTMLElement): uPlot.Options {
+function options(latest: { current: Props }, element: HTMLElement): Drawing["options"] {
   const { title, span, unit, group } = latest.current;
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim();
@@ -115,7 +97,6 @@ function options(latest: { current: Props }, element: HTMLElement): uPlot.Option
     ticks: { show: false },
   };
   return {
-    ...sizeOf(element),
     padding: [6, 16, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: group }, drag: { x: false, y: false }, y: false, points: { size: 7 } },
